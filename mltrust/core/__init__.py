@@ -1,0 +1,1 @@
+"""Values and mathematics: no file, no clock, no network, no printing."""

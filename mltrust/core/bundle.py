@@ -1,0 +1,208 @@
+"""The seal file: a statement, the manifest it speaks of, signatures and receipts side by side.
+
+`mediaType` stands first. The manifest is written one entry and one part a line, so that version
+control shows which file and which tensor changed. Roots inside the manifest are not written: they
+follow from the entries, so nothing can contradict them.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationError
+
+from mltrust.core import canonical
+from mltrust.core.manifest import Entry, Kind, Leaf, Manifest, file_entry, safetensors_entry
+from mltrust.core.model import Document, first_surprise
+from mltrust.core.names import check_path, check_text, sort_key
+from mltrust.core.receipt import Receipt, Signature
+from mltrust.core.statement import Hex256, Statement
+from mltrust.errors import FormatError
+
+MEDIA_TYPE = "application/vnd.mltrust.seal.v1+json"
+MAX_SEAL_BYTES = 2**30
+
+_Size = Annotated[int, Field(ge=0)]
+
+
+class PartDocument(Document):
+    """A child of a safetensors file in the manifest; `st-header` has no name, dtype or shape."""
+
+    kind: Literal["st-header", "tensor"]
+    name: str | None = None
+    dtype: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+    shape: list[_Size] | None = None
+    size: _Size
+    digest: Hex256
+
+
+class EntryDocument(Document):
+    """A file in the manifest: `file` has a digest; `safetensors` has children and perhaps metadata."""
+
+    path: str
+    kind: Literal["file", "safetensors"]
+    size: _Size
+    digest: Hex256 | None = None
+    metadata: dict[str, str] | None = None
+    children: list[PartDocument] | None = None
+
+
+class ManifestDocument(Document):
+    """The manifest: entries sorted by the UTF-8 bytes of their paths."""
+
+    entries: list[EntryDocument]
+
+
+class BundleDocument(Document):
+    """The seal file as a whole; large manifests are read piece by piece, so this serves as its schema."""
+
+    media_type: Literal["application/vnd.mltrust.seal.v1+json"] = Field(alias="mediaType")
+    statement: Statement
+    manifest: ManifestDocument
+    signatures: list[Signature]
+    receipts: list[Receipt]
+
+
+_TOP = ("mediaType", "statement", "manifest", "signatures", "receipts")
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A seal file in memory. It may contradict itself: `statements.seal.contradictions` tells."""
+
+    statement: Statement
+    manifest: Manifest
+    signatures: tuple[Signature, ...] = ()
+    receipts: tuple[Receipt, ...] = ()
+
+    def with_receipts(self, receipts: tuple[Receipt, ...]) -> "Bundle":
+        """Return the bundle with `receipts` added, each once."""
+        new = tuple(receipt for receipt in receipts if receipt not in self.receipts)
+        return replace(self, receipts=self.receipts + new)
+
+    def to_json(self) -> bytes:
+        """Serialize the seal file."""
+        return "".join(self._lines()).encode("utf-8")
+
+    def _lines(self) -> Iterator[str]:
+        yield f'{{\n"mediaType": {_compact(MEDIA_TYPE)},\n"statement": {_pretty(self.statement.to_json())},\n'
+        yield '"manifest": {"entries": ['
+        for index, entry in enumerate(self.manifest.entries):
+            yield ("" if index == 0 else ",") + "\n" + _entry_text(entry)
+        yield "\n]},\n"
+        yield f'"signatures": {_pretty([signature.to_json() for signature in self.signatures])},\n'
+        yield f'"receipts": {_pretty([receipt.to_json() for receipt in self.receipts])}\n}}\n'
+
+    @classmethod
+    def parse(cls, data: bytes, where: str = "seal") -> "Bundle":
+        """Parse a seal file strictly; any surprise is a `FormatError` naming its place."""
+        if len(data) > MAX_SEAL_BYTES:
+            raise FormatError(where, f"larger than {MAX_SEAL_BYTES} bytes")
+        top = open_document(data, where, MEDIA_TYPE, _TOP)
+        return cls(
+            Statement.from_json(top["statement"], f"{where}: statement"),
+            _manifest_from(top["manifest"], f"{where}: manifest"),
+            tuple(Signature.from_json(value, f"{where}: signatures") for value in _list(top, "signatures", where)),
+            tuple(Receipt.from_json(value, f"{where}: receipts") for value in _list(top, "receipts", where)),
+        )
+
+
+def open_document(data: bytes, where: str, media_type: str, keys: tuple[str, ...]) -> dict[str, canonical.Json]:
+    """Parse a document with exactly `keys` and this `mediaType` first; refuse every other."""
+    value = canonical.loads(data, where)
+    if not isinstance(value, dict) or "mediaType" not in value:
+        raise FormatError(where, f"not a document of type {media_type}")
+    if value["mediaType"] != media_type:
+        found = ascii(value["mediaType"])[:80]
+        raise FormatError(where, f"has type {found}, expected {media_type}", hint="A newer mltrust may read it.")
+    if next(iter(value)) != "mediaType":
+        raise FormatError(where, "mediaType is not the first key")
+    for odd in [*(key for key in value if key not in keys), *(key for key in keys if key not in value)]:
+        raise FormatError(where, f"key {ascii(odd)[:80]} is {'unknown' if odd in value else 'missing'}")
+    return value
+
+
+def _list(top: dict[str, canonical.Json], key: str, where: str) -> list[canonical.Json]:
+    value = top[key]
+    if not isinstance(value, list):
+        raise FormatError(where, f"{key} is not a list")
+    return value
+
+
+def _entry_text(entry: Entry) -> str:
+    """Write an entry as one line, or its parts as one line each."""
+    leaf = entry.leaf
+    head = {"path": leaf.name, "kind": leaf.kind, "size": leaf.size}
+    if leaf.kind is Kind.FILE:
+        return _compact({**head, "digest": leaf.digest.hex()})
+    if entry.metadata:
+        head["metadata"] = dict(entry.metadata)
+    parts = ",\n".join(" " + _compact(_part_document(child)) for child in entry.children)
+    return f'{_compact(head)[:-1]}, "children": [\n{parts}\n]}}'
+
+
+def _part_document(leaf: Leaf) -> dict[str, canonical.Json]:
+    tail: dict[str, canonical.Json] = {"size": leaf.size, "digest": leaf.digest.hex()}
+    if leaf.kind is Kind.ST_HEADER:
+        return {"kind": "st-header", **tail}
+    return {"kind": "tensor", "name": leaf.name, "dtype": leaf.dtype, "shape": list(leaf.shape), **tail}
+
+
+def _compact(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _pretty(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=2)
+
+
+def _manifest_from(value: canonical.Json, where: str) -> Manifest:
+    try:
+        documents = ManifestDocument.model_validate(value).entries
+    except ValidationError as error:
+        raise FormatError(where, first_surprise(error)) from error
+    manifest = Manifest.of(_entry_from(document, where) for document in documents)
+    if any(document.path != entry.path for document, entry in zip(documents, manifest.entries, strict=True)):
+        raise FormatError(where, "entries are not sorted by path")
+    return manifest
+
+
+def _entry_from(document: EntryDocument, where: str) -> Entry:
+    path = check_path(document.path, where)
+    if document.kind == "file":
+        if document.digest is None or document.children is not None or document.metadata is not None:
+            raise FormatError(where, f"file {ascii(path)[:80]} needs a digest and nothing else")
+        return file_entry(path, document.size, bytes.fromhex(document.digest))
+    if document.children is None or document.digest is not None:
+        raise FormatError(where, f"safetensors {ascii(path)[:80]} needs children and no digest")
+    return _safetensors_from(document, document.children, f"{where}: {ascii(path)[:80]}")
+
+
+def _safetensors_from(document: EntryDocument, parts: list[PartDocument], where: str) -> Entry:
+    if not parts or parts[0].kind != "st-header" or any(part.kind != "tensor" for part in parts[1:]):
+        raise FormatError(where, "its parts are not one header, then tensors")
+    header, *tensors = [_part_from(part, where) for part in parts]
+    names = [sort_key(leaf.name) for leaf in tensors]
+    if names != sorted(set(names)):
+        raise FormatError(where, "its tensors are not sorted by name, each once")
+    entry = safetensors_entry(document.path, header, tensors, (document.metadata or {}).items())
+    if entry.leaf.size != document.size:
+        raise FormatError(where, "its parts do not add up to its size")
+    return entry
+
+
+def _part_from(part: PartDocument, where: str) -> Leaf:
+    digest = bytes.fromhex(part.digest)
+    if part.kind == "st-header":
+        if part.name is not None or part.dtype is not None or part.shape is not None:
+            raise FormatError(where, "a header has a size and a digest, nothing else")
+        return Leaf(Kind.ST_HEADER, "", part.size, digest)
+    if part.name is None or part.dtype is None or part.shape is None:
+        raise FormatError(where, "a tensor needs a name, a dtype and a shape")
+    return Leaf(Kind.TENSOR, check_text(part.name, where), part.size, digest, dtype=part.dtype, shape=tuple(part.shape))
+
+
+def bundle_schema() -> dict[str, canonical.Json]:
+    """Return the JSON Schema of the seal file."""
+    return BundleDocument.model_json_schema(by_alias=True)

@@ -1,0 +1,175 @@
+"""What differs between two manifests, named and classified."""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from mltrust.core.manifest import Entry, Kind, Leaf, Manifest
+from mltrust.core.model import Document
+from mltrust.core.names import sort_key
+
+
+class ChangeKind(StrEnum):
+    """The classes of difference; `truncated` means shorter than before, `pointer` a Git LFS pointer for content."""
+
+    CHANGED = "changed"
+    ADDED = "added"
+    REMOVED = "removed"
+    RENAMED = "renamed"
+    SWAPPED = "swapped"
+    TRUNCATED = "truncated"
+    HEADER_ONLY = "header-only"
+    DTYPE = "dtype-changed"
+    SHAPE = "shape-changed"
+    MALFORMED = "malformed"
+    POINTER = "pointer"
+
+
+class Facts(Document):
+    """One side of a change: size in bytes, digest of the bytes (or root of the parts), dtype and shape of a tensor."""
+
+    size: int
+    digest: str
+    dtype: str | None = None
+    shape: tuple[int, ...] | None = None
+
+
+class Change(Document):
+    """One difference. `other` is the old name of something renamed, or the partner of a swap.
+
+    `parts` names the tensors that differ inside a safetensors file; an `st-header` part has the name "".
+    """
+
+    kind: ChangeKind
+    name: str
+    other: str | None = None
+    of: Kind
+    before: Facts | None = None
+    after: Facts | None = None
+    note: str = ""
+    parts: tuple["Change", ...] = ()
+
+
+def changes_between(before: Manifest, after: Manifest) -> tuple[Change, ...]:
+    """Return every difference between two manifests, sorted by name; empty exactly when the roots are equal."""
+    old = {entry.path: entry for entry in before.entries}
+    new = {entry.path: entry for entry in after.entries}
+
+    def changed(name: str) -> Change:
+        return _file_changed(old[name], new[name])
+
+    return tuple(
+        _compare({name: e.leaf for name, e in old.items()}, {name: e.leaf for name, e in new.items()}, changed)
+    )
+
+
+def _file_changed(old: Entry, new: Entry) -> Change:
+    parts: Sequence[Change] = ()
+    if old.children and new.children:
+        before, after = _by_part(old), _by_part(new)
+        parts = _compare(before, after, lambda part: _part_changed(before[part], after[part]))
+    kind = ChangeKind.CHANGED
+    if parts and all(part.of is Kind.ST_HEADER for part in parts):
+        kind = ChangeKind.HEADER_ONLY
+    elif new.leaf.size < old.leaf.size and not parts:
+        kind = ChangeKind.TRUNCATED
+    return _change(kind, old.leaf, new.leaf, parts=tuple(parts))
+
+
+def _by_part(entry: Entry) -> dict[str, Leaf]:
+    """Key children by kind and name: a tensor may bear the header's empty name."""
+    return {f"{'' if child.kind is Kind.ST_HEADER else '/'}{child.name}": child for child in entry.children}
+
+
+def _part_changed(old: Leaf, new: Leaf) -> Change:
+    kind = ChangeKind.CHANGED
+    if old.dtype != new.dtype:
+        kind = ChangeKind.DTYPE
+    elif old.shape != new.shape:
+        kind = ChangeKind.SHAPE
+    return _change(kind, old, new)
+
+
+def _compare(old: Mapping[str, Leaf], new: Mapping[str, Leaf], changed: Callable[[str], Change]) -> list[Change]:
+    """Compare leaves by name: renames pair removed with added, swaps pair changed with changed."""
+    differ = [name for name in old if name in new and old[name] != new[name]]
+    removed = [name for name in old if name not in new]
+    added = [name for name in new if name not in old]
+    if not (differ or removed or added):
+        return []
+    renames = _renames({name: old[name] for name in removed}, {name: new[name] for name in added})
+    moves = _Moves(old, new, differ)
+    found = [_change(ChangeKind.RENAMED, old[a], new[b], other=old[a].name) for a, b in renames.items()]
+    found += [_change(ChangeKind.SWAPPED, old[a], new[a], other=old[b].name) for a, b in moves.swaps.items()]
+    found += [_change(ChangeKind.REMOVED, old[name], None) for name in removed if name not in renames]
+    found += [_change(ChangeKind.ADDED, None, new[name]) for name in added if name not in renames.values()]
+    found += [moves.noted(changed(name), name) for name in differ if name not in moves.swapped]
+    return sorted(found, key=lambda change: (change.of is not Kind.ST_HEADER, sort_key(change.name)))
+
+
+def _renames(removed: Mapping[str, Leaf], added: Mapping[str, Leaf]) -> dict[str, str]:
+    """Pair each removed name with an added one of the same bytes, first with first."""
+    homeless: dict[Leaf, list[str]] = defaultdict(list)
+    for name in sorted(added, key=sort_key, reverse=True):
+        homeless[added[name].nameless()].append(name)
+    pairs = {}
+    for name in sorted(removed, key=sort_key):
+        candidates = homeless.get(removed[name].nameless())
+        if candidates:
+            pairs[name] = candidates.pop()
+    return pairs
+
+
+@dataclass
+class _Moves:
+    """Where the bytes of changed names came from."""
+
+    old: Mapping[str, Leaf]
+    new: Mapping[str, Leaf]
+    differ: Sequence[str]
+
+    def __post_init__(self) -> None:
+        self.home: dict[Leaf, str] = {}
+        if self.differ:
+            self.home = {leaf.nameless(): name for name, leaf in self.old.items()}
+        self.origin = {name: self.home.get(self.new[name].nameless()) for name in self.differ}
+        self.swaps: dict[str, str] = {}
+        for name, source in self.origin.items():
+            if source is not None and self.origin.get(source) == name and name < source:
+                self.swaps[name] = source
+        self.swapped = {*self.swaps, *self.swaps.values()}
+
+    def noted(self, change: Change, name: str) -> Change:
+        """Say whose bytes a changed name holds now, if they are known."""
+        source = self.origin[name]
+        if source is None:
+            return change
+        return change.model_copy(update={"other": self.old[source].name, "note": "holds the bytes of another name"})
+
+
+def _change(
+    kind: ChangeKind, old: Leaf | None, new: Leaf | None, *, other: str | None = None, parts: tuple[Change, ...] = ()
+) -> Change:
+    named = new or old
+    assert named is not None  # noqa: S101  # one side at least is given
+    return Change(
+        kind=kind,
+        name=named.name,
+        other=other,
+        of=(old or named).kind,
+        before=facts(old) if old else None,
+        after=facts(new) if new else None,
+        parts=parts,
+    )
+
+
+def facts(leaf: Leaf) -> Facts:
+    """Return what a change shows of a leaf."""
+    is_tensor = leaf.kind is Kind.TENSOR
+    return Facts(
+        size=leaf.size,
+        digest=(leaf.digest or leaf.child_root).hex(),
+        dtype=leaf.dtype if is_tensor else None,
+        shape=leaf.shape if is_tensor else None,
+    )

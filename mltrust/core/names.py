@@ -1,0 +1,66 @@
+"""Names from outside: what may be one, and how one is shown.
+
+A name (of a file, a tensor, a subject) is hostile text. Inside mltrust it travels as it is; a path is
+checked once where it enters, and whatever reaches a person or a machine's log passes `shown` first.
+"""
+
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable
+
+from mltrust.errors import FormatError
+
+MAX_NAME_BYTES = 4096
+
+
+def check_text(name: str, where: str) -> str:
+    """Return `name` if it is valid Unicode of at most 4096 UTF-8 bytes, else raise `FormatError`."""
+    try:
+        size = len(name.encode("utf-8"))
+    except UnicodeEncodeError as error:
+        raise FormatError(where, f"name {ascii(name)[:80]} is not valid UTF-8") from error
+    if size > MAX_NAME_BYTES:
+        raise FormatError(where, f"name of {size} bytes, at most {MAX_NAME_BYTES} are allowed")
+    return name
+
+
+def check_path(path: str, where: str) -> str:
+    """Return `path` if it is a relative POSIX path without empty, `.` or `..` parts, else raise `FormatError`."""
+    check_text(path, where)
+    if "\0" in path or any(part in ("", ".", "..") for part in path.split("/")):
+        raise FormatError(where, f"{ascii(path)[:80]} is not a plain relative path")
+    return path
+
+
+def sort_key(name: str) -> bytes:
+    """Names sort by their UTF-8 bytes."""
+    return name.encode("utf-8")
+
+
+def shown(text: str) -> str:
+    r"""Escape `text` for people and logs: nothing in it can move a cursor, hide, reorder or start a line.
+
+    Control, format (bidirectional, zero-width), private, surrogate and unassigned characters and line
+    separators become `\\xNN`, `\\uNNNN` or `\\UNNNNNNNN`; a backslash is doubled so that it stays unambiguous.
+    """
+    if text.isascii() and text.isprintable() and "\\" not in text:
+        return text
+    return "".join(_shown_character(character) for character in text)
+
+
+def _shown_character(character: str) -> str:
+    if character == "\\":
+        return "\\\\"
+    category = unicodedata.category(character)
+    if category[0] != "C" and category not in ("Zl", "Zp") and (category != "Zs" or character == " "):
+        return character
+    return character.encode("unicode_escape", "surrogatepass").decode("ascii")
+
+
+def collisions(names: Iterable[str]) -> list[list[str]]:
+    """Group names that some file systems would confuse: equal after NFC and case folding."""
+    groups: dict[str, list[str]] = defaultdict(list)
+    for name in names:
+        key = name.lower() if name.isascii() else unicodedata.normalize("NFC", name).casefold()
+        groups[key].append(name)
+    return [group for group in groups.values() if len(group) > 1]

@@ -1,0 +1,33 @@
+"""Receipts and signatures: what stands beside a statement and is believed only as far as the caller trusts."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from mltrust.core import canonical
+from mltrust.core.model import Document
+
+Time = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
+
+
+class TimeBounds(Document):
+    """What an anchor says of when: not before, not after (RFC 3339, UTC, seconds); None where it cannot say."""
+
+    not_before: Time | None = None
+    not_after: Time | None = None
+
+
+class Receipt(Document):
+    """An anchor's evidence that it published a digest; `evidence` is read by the anchor of that `kind` alone."""
+
+    kind: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,63}$")]
+    digest: Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
+    time: TimeBounds = TimeBounds()
+    evidence: dict[str, canonical.Json]
+
+
+class Signature(Document):
+    """A DSSE signature over the statement's payload: a hint at the key, and base64."""
+
+    keyid: Annotated[str, Field(max_length=4096)]
+    sig: Annotated[str, Field(max_length=65536)]

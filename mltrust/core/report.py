@@ -1,0 +1,118 @@
+"""The report: every check that was made, every difference that was found, and the verdict they add up to."""
+
+from enum import StrEnum
+
+from mltrust.core.changes import Change
+from mltrust.core.model import Document
+from mltrust.core.receipt import TimeBounds
+from mltrust.errors import NotVerifiedError
+
+
+class Outcome(StrEnum):
+    """What became of one check; `unchecked` is neither a pass nor a finding."""
+
+    PASS = "pass"  # noqa: S105  # an outcome, not a password
+    FAIL = "fail"
+    UNCHECKED = "unchecked"
+
+
+class CheckKind(StrEnum):
+    """What a check looked at. Only `anchor`, `signature` and `fingerprint` checks can vouch."""
+
+    SEAL = "seal"
+    CONTENT = "content"
+    PROOF = "proof"
+    ANCHOR = "anchor"
+    SIGNATURE = "signature"
+    FINGERPRINT = "fingerprint"
+
+
+class AnchorState(StrEnum):
+    """What an anchor says of a digest. `unavailable` is neither a pass nor tampering."""
+
+    VERIFIED = "verified"
+    ABSENT = "absent"
+    REMOVED = "removed"
+    REPLACED = "replaced"
+    ROLLBACK = "rollback"
+    UNSIGNED = "unsigned"
+    UNKNOWN_KEY = "unknown-key"
+    NOT_FINAL = "not-final"
+    UNAVAILABLE = "unavailable"
+
+
+class Verdict(StrEnum):
+    """What the whole report says."""
+
+    VERIFIED = "verified"
+    FAILED = "failed"
+    INCONCLUSIVE = "inconclusive"
+
+
+class Check(Document):
+    """One check: what was looked at, what came out, one line for people, and when an anchor saw it."""
+
+    kind: CheckKind
+    name: str
+    outcome: Outcome
+    summary: str
+    state: AnchorState | None = None
+    time: TimeBounds | None = None
+    hint: str | None = None
+
+
+class Notice(Document):
+    """Something worth knowing that proves nothing by itself: a pickle, a colliding name, code that loads."""
+
+    code: str
+    path: str
+    message: str
+
+
+class Scope(Document):
+    """What was looked at, and the rules by which something was left out."""
+
+    files: int
+    tensors: int
+    bytes: int
+    excluded: tuple[str, ...]
+
+
+class Report(Document):
+    """The result of verifying an artifact or a proof.
+
+    `content_only` tells that the caller asked for the bytes alone, so that nobody had to vouch.
+    """
+
+    name: str
+    fingerprint: str
+    suite: str
+    content_only: bool
+    scope: Scope
+    checks: tuple[Check, ...]
+    changes: tuple[Change, ...] = ()
+    notices: tuple[Notice, ...] = ()
+
+    @property
+    def verdict(self) -> Verdict:
+        """FAILED if any check fails; VERIFIED if content passed and somebody trusted vouches; else INCONCLUSIVE."""
+        outcomes = [check.outcome for check in self.checks]
+        if Outcome.FAIL in outcomes:
+            return Verdict.FAILED
+        content = [c.outcome for c in self.checks if c.kind in (CheckKind.CONTENT, CheckKind.PROOF)]
+        if not content or any(outcome is not Outcome.PASS for outcome in content):
+            return Verdict.INCONCLUSIVE
+        return Verdict.VERIFIED if self.content_only or self.vouchers else Verdict.INCONCLUSIVE
+
+    @property
+    def vouchers(self) -> tuple[Check, ...]:
+        """The checks by which somebody the caller trusts vouches for the statement."""
+        kinds = (CheckKind.ANCHOR, CheckKind.SIGNATURE, CheckKind.FINGERPRINT)
+        return tuple(check for check in self.checks if check.kind in kinds and check.outcome is Outcome.PASS)
+
+    def require(self) -> "Report":
+        """Return the report if it is VERIFIED, else raise `NotVerifiedError` naming the first reasons."""
+        if self.verdict is Verdict.VERIFIED:
+            return self
+        reasons = [check.summary for check in self.checks if check.outcome is not Outcome.PASS]
+        raise NotVerifiedError(f"{self.name}: {self.verdict}: {'; '.join(reasons) or 'nobody trusted vouches for it'}")

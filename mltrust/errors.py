@@ -1,0 +1,77 @@
+"""Every exception mltrust raises.
+
+```
+MltrustError
+├── UsageError         the caller asked for something that makes no sense
+├── UnreadableError    could not decide, or could not read
+│   ├── FormatError        a document breaks its format (seal, proof, header, ledger, note)
+│   ├── ArtifactError      a file of the artifact is missing, special, unreadable or a bare pointer
+│   │   └── ChangedError       a file changed while it was read
+│   ├── SealError          there is no seal, or its parts contradict each other
+│   └── AnchorError        an anchor cannot be reached or refuses to work
+│       └── LedgerError        a ledger contradicts itself or what was remembered of it
+└── NotVerifiedError   `Report.require()` on a report that is not VERIFIED
+```
+
+A mismatch is a result, not an exception: it lands in a report. Trouble is an exception.
+"""
+
+
+class MltrustError(Exception):
+    """Base of all errors; `hint` says what the caller can do about it.
+
+    Messages may quote names from an artifact as they are: whoever shows a message escapes it.
+    """
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class UsageError(MltrustError):
+    """The caller's options or configuration make no sense."""
+
+
+class UnreadableError(MltrustError):
+    """Something could not be read or decided; neither a pass nor a finding."""
+
+
+class FormatError(UnreadableError):
+    """A document breaks its format; `where` names the document, `what` the surprise and its place."""
+
+    def __init__(self, where: str, what: str, *, hint: str | None = None) -> None:
+        super().__init__(f"{where}: {what}", hint=hint)
+        self.where = where
+        self.what = what
+
+
+class ArtifactError(UnreadableError):
+    """A file of the artifact cannot be read as content; `path` names it inside the artifact."""
+
+    def __init__(self, path: str, what: str, *, hint: str | None = None) -> None:
+        super().__init__(f"{path}: {what}", hint=hint)
+        self.path = path
+
+
+class ChangedError(ArtifactError):
+    """A file changed while it was read, so no digest of it means anything."""
+
+
+class SealError(UnreadableError):
+    """No seal where one is needed, or one whose parts contradict each other."""
+
+
+class AnchorError(UnreadableError):
+    """An anchor cannot be reached or cannot do what was asked."""
+
+
+class LedgerError(AnchorError):
+    """A ledger contradicts itself or what was remembered of it; `state` is the anchor state it amounts to."""
+
+    def __init__(self, message: str, *, state: str, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.state = state
+
+
+class NotVerifiedError(MltrustError):
+    """`Report.require()` was called on a report that is not VERIFIED."""

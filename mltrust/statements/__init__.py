@@ -1,0 +1,1 @@
+"""What can be stated about roots: one file per predicate type."""

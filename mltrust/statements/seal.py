@@ -1,0 +1,120 @@
+"""The seal statement: this name has this root, this size, read in this way, under this suite."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import Field
+
+from mltrust.core import canonical
+from mltrust.core.digest import SUITES, Suite, suite_named
+from mltrust.core.manifest import Manifest, ns, u64
+from mltrust.core.model import Document
+from mltrust.core.statement import Hex256, Statement, Subject
+from mltrust.errors import FormatError
+
+PREDICATE_TYPE = "https://mltrust/seal/v1"
+
+Text = Annotated[str, Field(max_length=4096)]
+
+
+class ReaderVersion(Document):
+    """A reader that cut files into parts; every other file was read as a whole."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,63}$")]
+    version: Annotated[int, Field(ge=1)]
+
+
+class Parameters(Document):
+    """How the artifact was read: what was left out, and which readers cut files into parts."""
+
+    exclude: tuple[Text, ...]
+    readers: tuple[ReaderVersion, ...]
+
+
+class Totals(Document):
+    """How much was sealed."""
+
+    files: Annotated[int, Field(ge=1)]
+    tensors: Annotated[int, Field(ge=0)]
+    bytes: Annotated[int, Field(ge=0)]
+
+
+class SealPredicate(Document):
+    """The predicate of a seal; `size` is the number of leaves of the tree whose root is `root`."""
+
+    suite: Text
+    size: Annotated[int, Field(ge=1)]
+    root: Hex256
+    content_root: Hex256 | None
+    parameters: Parameters
+    totals: Totals
+    annotations: dict[Text, Text]
+    supersedes: Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")] | None
+
+    def fingerprint(self) -> bytes:
+        """Return the fingerprint these fields amount to (see `fingerprint_of`)."""
+        return fingerprint_of(self.suite, self.size, bytes.fromhex(self.root), self.parameters)
+
+
+def fingerprint_of(suite: str, size: int, root: bytes, parameters: Parameters) -> bytes:
+    """SHA-256 over NS("mltrust/root/1") NS(suite) NS(u64 size) NS(root) NS(parameters as RFC 8785 JSON).
+
+    A root alone does not commit to the number of its leaves, so it is never published alone.
+    """
+    fields = (b"mltrust/root/1", suite.encode(), u64(size), root, canonical.dumps(parameters.to_json()))
+    return hashlib.sha256(b"".join(ns(field) for field in fields)).digest()
+
+
+def seal_statement(
+    name: str,
+    manifest: Manifest,
+    suite: Suite,
+    parameters: Parameters,
+    *,
+    annotations: Mapping[str, str] | None = None,
+    supersedes: str | None = None,
+) -> Statement:
+    """State what `manifest` amounts to. The same manifest and options give the same statement, byte for byte."""
+    content_root = manifest.content_root
+    predicate = SealPredicate(
+        suite=suite.name,
+        size=manifest.size,
+        root=manifest.root.hex(),
+        content_root=content_root.hex() if content_root is not None else None,
+        parameters=parameters,
+        totals=Totals(files=manifest.size, tensors=manifest.tensors, bytes=manifest.bytes),
+        annotations=dict(annotations or {}),
+        supersedes=supersedes,
+    )
+    subject = Subject(name=name, digest={suite.name: predicate.fingerprint().hex()})
+    return Statement(subject=(subject,), predicate_type=PREDICATE_TYPE, predicate=predicate.to_json())
+
+
+def read_seal(statement: Statement) -> SealPredicate:
+    """Return the predicate of a seal statement, checked against the statement's own subject."""
+    if statement.predicate_type != PREDICATE_TYPE:
+        raise FormatError("statement", f"predicate type {ascii(statement.predicate_type)[:80]} is not a seal")
+    predicate = SealPredicate.from_json(statement.predicate, "seal statement")
+    suite_named(predicate.suite)
+    digests = statement.subject[0].digest
+    if set(digests) & set(SUITES) != {predicate.suite}:
+        raise FormatError("seal statement", f"the subject has no digest {predicate.suite!r} of its own suite alone")
+    return predicate
+
+
+def contradictions(statement: Statement, manifest: Manifest) -> list[str]:
+    """Say in which ways a statement, its own fingerprint and a manifest contradict each other; empty if in none."""
+    predicate = read_seal(statement)
+    content_root = manifest.content_root
+    claims = {
+        "the fingerprint": (statement.subject[0].digest[predicate.suite], predicate.fingerprint().hex()),
+        "the root": (predicate.root, manifest.root.hex()),
+        "the number of files": (predicate.size, manifest.size),
+        "the content root": (predicate.content_root, content_root.hex() if content_root is not None else None),
+        "the totals": (
+            predicate.totals,
+            Totals.model_construct(files=manifest.size, tensors=manifest.tensors, bytes=manifest.bytes),
+        ),
+    }
+    return [what for what, (stated, found) in claims.items() if stated != found]
