@@ -10,6 +10,7 @@ MltrustError
 │   ├── SealError          there is no seal, or its parts contradict each other
 │   └── AnchorError        an anchor cannot be reached or refuses to work
 │       └── LedgerError        a ledger contradicts itself or what was remembered of it
+├── WriteError         a file could not be written; the old one is still there
 └── NotVerifiedError   `Report.require()` on a report that is not VERIFIED
 ```
 
@@ -71,6 +72,10 @@ class LedgerError(AnchorError):
     def __init__(self, message: str, *, state: str, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
         self.state = state
+
+
+class WriteError(MltrustError):
+    """A file could not be written; the old one, if there was one, is still there."""
 
 
 class NotVerifiedError(MltrustError):

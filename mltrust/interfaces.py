@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import ClassVar, Protocol, Self, runtime_checkable
 
 from mltrust.core.digest import Digest, Suite
-from mltrust.core.manifest import Entry, Leaf, Manifest
+from mltrust.core.manifest import Entry, Manifest
 from mltrust.core.receipt import Receipt
 from mltrust.core.report import Check, Notice
 
@@ -36,7 +36,6 @@ class Segment:
     file: FileEntry
     offset: int
     length: int
-    leaf: Leaf
 
 
 class OpenFile(Protocol):
@@ -54,6 +53,8 @@ class ArtifactSource(Protocol):
     """
 
     name: str
+    exclude: Sequence[str]  # the patterns of what is left out
+    left_out: Sequence[str]  # what the exclusions left out, known once `files` has run
 
     def files(self) -> Iterator[FileEntry]:
         """List the files, in any order."""
@@ -63,6 +64,9 @@ class ArtifactSource(Protocol):
 
     def read(self, file: FileEntry, offset: int, length: int) -> bytes:
         """Return exactly `length` bytes from `offset`; raise `ChangedError` as `open` does."""
+
+    def local_path(self, file: FileEntry) -> Path | None:
+        """Return where `file` lies on this machine, or None if it lies elsewhere."""
 
 
 class Progress(Protocol):
@@ -76,12 +80,14 @@ class Progress(Protocol):
 
 
 class Parts(Protocol):
-    """How a reader cut one file: the segments to hash, and how their leaves become the entry."""
+    """How a reader cut one file: the segments to hash, and how their digests become the entry."""
 
-    segments: Sequence[Segment]
+    @property
+    def segments(self) -> Sequence[Segment]:
+        """The segments; together they cover every byte of the file once."""
 
-    def entry(self, leaves: Sequence[Leaf]) -> Entry:
-        """Return the entry made of `leaves`, one for each segment, in order, with digests."""
+    def entry(self, digests: Sequence[bytes]) -> Entry:
+        """Return the entry, given one digest for each segment, in order."""
 
 
 class ArtifactReader(Protocol):
@@ -107,11 +113,30 @@ class Engine(Protocol):
 
     def digest(
         self, segments: Sequence[Segment], source: ArtifactSource, suite: Suite, progress: Progress
-    ) -> Sequence[Leaf]:
-        """Return the leaf of every segment, with its digest, in the order given.
+    ) -> Sequence[bytes]:
+        """Return the 32-byte content digest of every segment, in the order given.
 
         The result depends on nothing but the bytes; memory stays bounded whatever the sizes.
         """
+
+
+class Silent:
+    """A progress that shows nothing."""
+
+    def start(self, files: int, size: int) -> None:
+        """Show nothing."""
+
+    def advance(self, size: int) -> None:
+        """Show nothing."""
+
+
+@dataclass(frozen=True)
+class Means:
+    """What artifacts are read with: the readers at hand, the last of which accepts everything, and an engine."""
+
+    readers: Sequence[ArtifactReader]
+    engine: Engine
+    progress: Progress
 
 
 @dataclass(frozen=True)
@@ -180,13 +205,3 @@ class Trust:
     anchors: Sequence[TrustedAnchor] = ()
     fingerprint: str | None = None
     content_only: bool = False
-
-
-class Silent:
-    """A progress that shows nothing."""
-
-    def start(self, files: int, size: int) -> None:
-        """Show nothing."""
-
-    def advance(self, size: int) -> None:
-        """Show nothing."""

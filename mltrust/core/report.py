@@ -70,12 +70,13 @@ class Notice(Document):
 
 
 class Scope(Document):
-    """What was looked at, and the rules by which something was left out."""
+    """What was looked at, the rules by which something was left out, and what that was."""
 
     files: int
     tensors: int
     bytes: int
-    excluded: tuple[str, ...]
+    excluded: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
 class Report(Document):

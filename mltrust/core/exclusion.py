@@ -1,0 +1,56 @@
+"""What is left out of an artifact: gitignore patterns, always visible in the seal."""
+
+import re
+from collections.abc import Sequence
+
+from pathspec import GitIgnoreSpec
+
+from mltrust.errors import UsageError
+
+SEAL_NAME = "mltrust.seal.json"
+# A write that was killed may leave such a file beside the seal; it must not read as an added one.
+TEMP_PREFIX = ".mltrust-tmp-"
+
+# Hidden files, .gitattributes and __pycache__ (planted bytecode runs) are content: they stay in.
+DEFAULT_EXCLUDE = ("/.git", "/.cache/huggingface", "/.dvc/cache", "/.dvc/tmp", f"/{SEAL_NAME}", f"/{TEMP_PREFIX}*")
+
+MAX_PATTERNS = 256
+# Patterns come from seals too. Each run of stars multiplies the work of a match; three keep it small.
+_MAX_STARS = 3
+_STARS = re.compile(r"\*+")
+_LITERAL = re.compile(r"/[^*?\[\]\\!#]*[^*?\[\]\\!# /]")
+_PREFIX = re.compile(r"/[^*?\[\]\\!#/]+\*")
+
+
+class Exclusions:
+    """Decides by the path inside the artifact whether a file or folder is left out.
+
+    Patterns are those of gitignore, without negation: what is excluded stays excluded. A plain
+    `/path` or `/prefix*` is looked up directly, since the default patterns meet every file of every artifact.
+    """
+
+    def __init__(self, patterns: Sequence[str]) -> None:
+        for pattern in patterns:
+            _check(pattern)
+        if len(patterns) > MAX_PATTERNS:
+            raise UsageError(f"{len(patterns)} patterns to exclude, at most {MAX_PATTERNS} are allowed")
+        self._paths = {pattern[1:] for pattern in patterns if _LITERAL.fullmatch(pattern)}
+        self._prefixes = tuple(pattern[1:-1] for pattern in patterns if _PREFIX.fullmatch(pattern))
+        plain = (_LITERAL, _PREFIX)
+        self._spec = GitIgnoreSpec.from_lines(p for p in patterns if not any(form.fullmatch(p) for form in plain))
+
+    def match(self, path: str, *, folder: bool) -> bool:
+        """Tell whether `path` is left out; a folder takes everything below it along."""
+        if path in self._paths or (path.startswith(self._prefixes) and "/" not in path):
+            return True
+        return bool(len(self._spec)) and self._spec.match_file(f"{path}/" if folder else path)
+
+
+def _check(pattern: str) -> None:
+    if not pattern.strip() or pattern[0] in "!#" or not pattern.isprintable() or len(pattern) > MAX_PATTERNS:
+        raise UsageError(
+            f"{ascii(pattern)[:80]} is not a pattern to exclude",
+            hint="Use gitignore patterns such as '*.log' or '/runs'; negation is not supported.",
+        )
+    if len(_STARS.findall(pattern)) > _MAX_STARS:
+        raise UsageError(f"pattern {ascii(pattern)[:80]} has more than {_MAX_STARS} stars")

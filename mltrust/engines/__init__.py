@@ -1,0 +1,1 @@
+"""Who hashes segments: one file per engine."""

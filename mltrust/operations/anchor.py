@@ -1,0 +1,76 @@
+"""Publish statements, and ask anchors about them."""
+
+from collections.abc import Sequence
+
+from mltrust.core.bundle import Bundle
+from mltrust.core.digest import Digest
+from mltrust.core.receipt import Receipt
+from mltrust.core.report import AnchorState, Check, CheckKind, Outcome
+from mltrust.errors import AnchorError, FormatError, LedgerError
+from mltrust.interfaces import Anchor, TrustedAnchor
+
+_UNDECIDED = (AnchorState.UNAVAILABLE, AnchorState.NOT_FINAL)
+
+
+def anchor(bundles: Sequence[Bundle], backend: Anchor) -> list[Bundle]:
+    """Publish the statements of `bundles` through `backend` in one go; return them with their receipts."""
+    receipts = backend.publish([bundle.statement.digest() for bundle in bundles])
+    return [bundle.with_receipts((receipt,)) for bundle, receipt in zip(bundles, receipts, strict=True)]
+
+
+def consult(trusted: TrustedAnchor, receipts: Sequence[Receipt], digest: Digest) -> Check:
+    """Return what a trusted anchor says of `digest`.
+
+    1. Each receipt of its kind is confirmed; the first that holds settles it.
+    2. Where none holds, the anchor is asked whether it knows the digest all the same.
+    3. If it does not, the worst that a receipt showed is the answer, else that it is absent.
+    4. Silence of an anchor the caller named is a failure; of one only assumed, it is unchecked.
+    """
+    backend = trusted.anchor
+    checks = [_confirm(backend, receipt, digest) for receipt in receipts if receipt.kind == backend.scheme]
+    good = next((check for check in checks if check.outcome is Outcome.PASS), None)
+    if good is not None:
+        return good
+    checks += _found(backend, digest)
+    return _judge(checks, backend, required=trusted.required)
+
+
+def _confirm(backend: Anchor, receipt: Receipt, digest: Digest) -> Check:
+    try:
+        return backend.confirm(receipt, digest)
+    except FormatError as error:
+        return _check(backend, AnchorState.REPLACED, Outcome.FAIL, str(error), error.hint)
+    except AnchorError as error:
+        return _trouble(backend, error)
+
+
+def _found(backend: Anchor, digest: Digest) -> list[Check]:
+    try:
+        return [_confirm(backend, receipt, digest) for receipt in backend.find(digest)]
+    except AnchorError as error:
+        return [_trouble(backend, error)]
+
+
+def _judge(checks: Sequence[Check], backend: Anchor, *, required: bool) -> Check:
+    for outcome in (Outcome.PASS, Outcome.FAIL):
+        for check in checks:
+            if check.outcome is outcome:
+                return check
+    undecided = next((check for check in checks if check.state in _UNDECIDED), None)
+    if undecided is not None:
+        return undecided
+    hint = "Publish it there with mltrust anchor, or trust whoever vouches for it with --anchor or --key."
+    absent = _check(backend, AnchorState.ABSENT, Outcome.UNCHECKED, f"{backend.name} has never seen this seal", hint)
+    answer = checks[0] if checks else absent
+    return answer.model_copy(update={"outcome": Outcome.FAIL}) if required else answer
+
+
+def _trouble(backend: Anchor, error: AnchorError) -> Check:
+    """Contradiction is a failure; being out of reach is neither a pass nor tampering."""
+    if isinstance(error, LedgerError):
+        return _check(backend, AnchorState(error.state), Outcome.FAIL, str(error), error.hint)
+    return _check(backend, AnchorState.UNAVAILABLE, Outcome.UNCHECKED, str(error), error.hint)
+
+
+def _check(backend: Anchor, state: AnchorState, outcome: Outcome, summary: str, hint: str | None) -> Check:
+    return Check(kind=CheckKind.ANCHOR, name=backend.name, outcome=outcome, summary=summary, state=state, hint=hint)

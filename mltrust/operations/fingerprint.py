@@ -1,0 +1,74 @@
+"""Read an artifact: list, cut, hash, put together."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+
+from mltrust.core.digest import Suite
+from mltrust.core.lfs import is_pointer, may_be_pointer
+from mltrust.core.manifest import Entry, Manifest
+from mltrust.core.names import sort_key
+from mltrust.errors import ArtifactError, FormatError
+from mltrust.interfaces import ArtifactReader, ArtifactSource, FileEntry, Means, Parts
+
+
+@dataclass
+class Reading:
+    """What was read of an artifact.
+
+    `malformed` says why a file could not be cut by its reader (it was then hashed as a whole), and
+    `pointers` names the Git LFS pointers; both stay empty in a strict reading, which refuses such files.
+    """
+
+    files: Sequence[FileEntry]
+    manifest: Manifest = field(default_factory=lambda: Manifest(()))
+    malformed: dict[str, str] = field(default_factory=dict)
+    pointers: set[str] = field(default_factory=set)
+
+
+def fingerprint(source: ArtifactSource, means: Means, suite: Suite) -> Reading:
+    """Read an artifact that is to be sealed: a malformed file, a bare pointer or nothing at all is refused."""
+    reading = _read(source, means, suite, strict=True)
+    if not reading.files:
+        raise ArtifactError(source.name, "holds no files, so there is nothing to fingerprint")
+    return reading
+
+
+def read_found(source: ArtifactSource, means: Means, suite: Suite) -> Reading:
+    """Read an artifact as it is found: a malformed file is a finding here, so it is hashed as a whole and noted."""
+    return _read(source, means, suite, strict=False)
+
+
+def _read(source: ArtifactSource, means: Means, suite: Suite, *, strict: bool) -> Reading:
+    reading = Reading(sorted(source.files(), key=lambda file: sort_key(file.path)))
+    means.progress.start(len(reading.files), sum(file.size for file in reading.files))
+    parts = [_cut(file, source, means.readers, reading, strict=strict) for file in reading.files]
+    segments = [segment for part in parts for segment in part.segments]
+    digests = means.engine.digest(segments, source, suite, means.progress)
+    reading.manifest = Manifest.of(_entries(parts, digests))
+    return reading
+
+
+def _entries(parts: Sequence[Parts], digests: Sequence[bytes]) -> Iterator[Entry]:
+    coming = iter(digests)
+    return (part.entry(list(islice(coming, len(part.segments)))) for part in parts)
+
+
+def _cut(
+    file: FileEntry, source: ArtifactSource, readers: Sequence[ArtifactReader], reading: Reading, *, strict: bool
+) -> Parts:
+    """Let the first reader that accepts `file` cut it; the last reader accepts everything."""
+    if may_be_pointer(file.size) and is_pointer(source.read(file, 0, file.size)):
+        if strict:
+            hint = "Fetch the content first: git lfs pull"
+            raise ArtifactError(file.path, "is a Git LFS pointer, not the content it stands for", hint=hint)
+        reading.pointers.add(file.path)
+        return readers[-1].parts(file, source)
+    reader = next(reader for reader in readers if reader.accepts(file))
+    try:
+        return reader.parts(file, source)
+    except FormatError as error:
+        if strict:
+            raise
+        reading.malformed[file.path] = error.what
+        return readers[-1].parts(file, source)

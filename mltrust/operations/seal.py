@@ -1,0 +1,70 @@
+"""Seal an artifact: read it, state what it is, and let anchors publish the statement."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from mltrust.core.bundle import Bundle
+from mltrust.core.digest import Suite
+from mltrust.core.report import Notice
+from mltrust.core.statement import Statement
+from mltrust.errors import FormatError
+from mltrust.interfaces import ArtifactReader, ArtifactSource, Means
+from mltrust.operations.fingerprint import Reading, fingerprint
+from mltrust.operations.notices import notices
+from mltrust.statements.seal import Parameters, ReaderVersion, contradictions, read_seal, seal_statement
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What the sealer says beside the bytes: a name, and annotations."""
+
+    name: str
+    annotations: Mapping[str, str]
+
+
+def parameters_for(source: ArtifactSource, readers: Sequence[ArtifactReader]) -> Parameters:
+    """Return the parameters a seal records: the effective exclusions and the readers in their order."""
+    versions = tuple(ReaderVersion(name=reader.name, version=reader.version) for reader in readers)
+    return Parameters(exclude=tuple(source.exclude), readers=versions)
+
+
+def seal(
+    source: ArtifactSource,
+    means: Means,
+    suite: Suite,
+    labels: Labels,
+    previous: Bundle | None = None,
+) -> tuple[Bundle, tuple[Notice, ...]]:
+    """Return the bundle that states what the artifact is, not yet anchored, and what is worth knowing about it.
+
+    A `previous` bundle of something else is superseded; one that says the same is kept as it is, so
+    that sealing again changes nothing and its receipts stay good.
+    """
+    reading = fingerprint(source, means, suite)
+    found = (*_inspect(reading, means.readers, source), *notices(reading.files, source))
+    parameters = parameters_for(source, means.readers)
+    statement = seal_statement(
+        labels.name, reading.manifest, suite, parameters, annotations=labels.annotations, supersedes=None
+    )
+    if previous is None:
+        return Bundle(statement, reading.manifest), found
+    return _succeed(Bundle(statement, reading.manifest), previous), found
+
+
+def _inspect(reading: Reading, readers: Sequence[ArtifactReader], source: ArtifactSource) -> list[Notice]:
+    return [notice for reader in readers for notice in reader.inspect(reading.manifest, reading.files, source)]
+
+
+def _succeed(new: Bundle, previous: Bundle) -> Bundle:
+    """Keep `previous` if it says the same; else point back to it."""
+    odd = contradictions(previous.statement, previous.manifest)
+    if odd:
+        hint = "Move it away to begin a new chain of releases."
+        raise FormatError("existing seal", f"{odd[0]} contradicts the rest of it", hint=hint)
+    if _superseding(new.statement, read_seal(previous.statement).supersedes) == previous.statement:
+        return previous
+    return replace(new, statement=_superseding(new.statement, str(previous.statement.digest())))
+
+
+def _superseding(statement: Statement, digest: str | None) -> Statement:
+    return statement.model_copy(update={"predicate": {**statement.predicate, "supersedes": digest}})

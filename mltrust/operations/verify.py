@@ -1,0 +1,140 @@
+"""Verify an artifact against its seal and whoever the caller trusts."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from mltrust.core.bundle import Bundle
+from mltrust.core.changes import Change, ChangeKind, changes_between
+from mltrust.core.digest import suite_named
+from mltrust.core.receipt import Receipt, Signature
+from mltrust.core.report import Check, CheckKind, Outcome, Report, Scope
+from mltrust.core.statement import Statement
+from mltrust.errors import SealError
+from mltrust.interfaces import ArtifactReader, ArtifactSource, Means, Trust
+from mltrust.operations.anchor import consult
+from mltrust.operations.fingerprint import Reading, read_found
+from mltrust.operations.notices import notices
+from mltrust.statements.seal import Parameters, contradictions, read_seal
+
+
+def verify(source: ArtifactSource, bundle: Bundle, trust: Trust, means: Means) -> Report:
+    """Return the report on an artifact.
+
+    1. The seal has been parsed strictly (`Bundle.parse`); its statement must be a seal of a known suite.
+    2. Statement, fingerprint and manifest must agree, and every receipt must speak of this statement.
+    3. The artifact is read with the sealed exclusions (already in `source`), readers and suite. Nothing
+       else is taken from the seal: not whom to trust, not whom to ask.
+    4. What was read is compared with the manifest: file by file, tensor by tensor.
+    5. The caller's fingerprint is compared, and each trusted anchor is asked about the statement.
+    6. The verdict follows from the checks alone (`Report.verdict`).
+    """
+    predicate = read_seal(bundle.statement)  # 1
+    checks = [_agreement(bundle)]  # 2
+    sealed_means = replace(means, readers=sealed_readers(predicate.parameters, means.readers))  # 3
+    reading = read_found(source, sealed_means, suite_named(predicate.suite))
+    changes = tuple(_classified(bundle, reading))  # 4
+    checks += [_content(changes, reading), *vouching(bundle.statement, bundle.receipts, bundle.signatures, trust)]  # 5
+    scope = Scope(
+        files=reading.manifest.size,
+        tensors=reading.manifest.tensors,
+        bytes=reading.manifest.bytes,
+        excluded=predicate.parameters.exclude,
+        left_out=tuple(sorted(source.left_out)),
+    )
+    return Report(
+        name=bundle.statement.subject[0].name,
+        fingerprint=bundle.statement.subject[0].digest[predicate.suite],
+        suite=predicate.suite,
+        content_only=trust.content_only,
+        scope=scope,
+        checks=tuple(checks),
+        changes=changes,
+        notices=tuple(notices(reading.files, source)),
+    )
+
+
+def sealed_readers(parameters: Parameters, available: Sequence[ArtifactReader]) -> list[ArtifactReader]:
+    """Pick the readers a seal names out of those the caller has; none is ever loaded because a seal names it."""
+    have = {(reader.name, reader.version): reader for reader in available}
+    wanted = [(reader.name, reader.version) for reader in parameters.readers]
+    missing = [f"{name} version {version}" for name, version in wanted if (name, version) not in have]
+    if missing:
+        raise SealError(f"sealed with a reader that is not here: {missing[0]}", hint="A newer mltrust may have it.")
+    if not wanted or wanted[-1][0] != "opaque":
+        raise SealError("sealed without a reader for all other files")
+    return [have[reader] for reader in wanted]
+
+
+def _agreement(bundle: Bundle) -> Check:
+    odd = contradictions(bundle.statement, bundle.manifest)
+    digest = str(bundle.statement.digest())
+    odd += ["a receipt" for receipt in bundle.receipts if receipt.digest != digest]
+    if odd:
+        summary = f"the seal was edited: {odd[0]} contradicts the rest of it"
+        return Check(kind=CheckKind.SEAL, name="seal", outcome=Outcome.FAIL, summary=summary)
+    return Check(kind=CheckKind.SEAL, name="seal", outcome=Outcome.PASS, summary="the seal agrees with itself")
+
+
+def _classified(bundle: Bundle, reading: Reading) -> Iterator[Change]:
+    """Compare, then say of each changed file whether it is malformed, truncated or a bare pointer."""
+    sealed = bundle.manifest
+    if sealed.root == reading.manifest.root:
+        return
+    for change in changes_between(sealed, reading.manifest):
+        if change.name in reading.pointers and change.before is not None:
+            note = "a Git LFS pointer stands where the content should be"
+            yield change.model_copy(update={"kind": ChangeKind.POINTER, "note": note})
+        elif change.name in reading.malformed and change.before is not None:
+            why = reading.malformed[change.name]
+            kind = ChangeKind.TRUNCATED if change.kind is ChangeKind.TRUNCATED else ChangeKind.MALFORMED
+            yield change.model_copy(update={"kind": kind, "note": why})
+        else:
+            yield change
+
+
+def _content(changes: Sequence[Change], reading: Reading) -> Check:
+    manifest = reading.manifest
+    what = f"{manifest.size} files, {manifest.tensors} tensors, {manifest.bytes} bytes"
+    outcome, summary, hint = Outcome.PASS, f"all bytes are the sealed ones: {what}", None
+    pointers = sum(change.kind is ChangeKind.POINTER for change in changes)
+    if changes and pointers == len(changes):
+        outcome, hint = Outcome.UNCHECKED, "Fetch the content: git lfs pull"
+        summary = f"{_count(pointers, 'file')} only a Git LFS pointer, the content is not here"
+    elif changes:
+        outcome, summary = Outcome.FAIL, f"{_count(len(changes), 'difference')} from the sealed bytes"
+    return Check(kind=CheckKind.CONTENT, name="content", outcome=outcome, summary=summary, hint=hint)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def vouching(
+    statement: Statement, receipts: Sequence[Receipt], signatures: Sequence[Signature], trust: Trust
+) -> Iterator[Check]:
+    """Yield what everybody the caller trusts says of a statement; yield what nobody was asked about, too."""
+    digest = statement.digest()
+    if trust.fingerprint is not None:
+        yield _fingerprint(statement, trust.fingerprint)
+    for trusted in trust.anchors:
+        yield consult(trusted, receipts, digest)
+    if not trust.content_only and not trust.anchors and trust.fingerprint is None:
+        hint = "Trust an anchor (--anchor), a ledger's key (--key) or a fingerprint (--fingerprint)"
+        yield Check(
+            kind=CheckKind.ANCHOR,
+            name="trust",
+            outcome=Outcome.UNCHECKED,
+            summary="nobody you trust was asked who vouches for this seal",
+            hint=f"{hint}, or ask for the bytes alone with --content-only.",
+        )
+    if signatures:
+        summary = f"{_count(len(signatures), 'signature')} not checked"
+        yield Check(kind=CheckKind.SIGNATURE, name="signatures", outcome=Outcome.UNCHECKED, summary=summary)
+
+
+def _fingerprint(statement: Statement, expected: str) -> Check:
+    found = read_seal(statement).fingerprint().hex()
+    good = found == expected
+    summary = "the fingerprint is the one you gave" if good else f"the fingerprint is {found}, not the one you gave"
+    outcome = Outcome.PASS if good else Outcome.FAIL
+    return Check(kind=CheckKind.FINGERPRINT, name="fingerprint", outcome=outcome, summary=summary)

@@ -1,0 +1,1 @@
+"""How files are cut into parts: one file or folder per format."""

@@ -1,0 +1,66 @@
+"""The index of a sharded checkpoint, checked against the shard headers in both directions.
+
+The index decides which bytes load under which name, so it is as much a part of the model as its tensors.
+"""
+
+from collections.abc import Iterator, Mapping
+from posixpath import dirname, join
+
+from mltrust.core import canonical
+from mltrust.core.canonical import Json
+from mltrust.core.manifest import Entry
+from mltrust.core.names import check_path
+from mltrust.core.report import Notice
+from mltrust.errors import FormatError
+from mltrust.interfaces import ArtifactSource, FileEntry
+
+INDEX_SUFFIX = ".safetensors.index.json"
+_MAX_INDEX_BYTES = 100_000_000
+
+
+def check_index(file: FileEntry, source: ArtifactSource, known: Mapping[str, Entry]) -> Iterator[Notice]:
+    """Check one index: every mapped tensor in its shard, every tensor of a shard mapped to it, none twice.
+
+    A wrong `total_size` is only a notice: many published checkpoints carry one, and nothing loads by it.
+    """
+    if file.size > _MAX_INDEX_BYTES:
+        raise FormatError(file.path, f"an index of {file.size} bytes, at most {_MAX_INDEX_BYTES} are read")
+    index = canonical.loads(source.read(file, 0, file.size), file.path, floats=True)
+    weight_map = _weight_map(index, file.path)
+    shards = {shard: _shard(shard, file.path, known) for shard in sorted(set(weight_map.values()))}
+    tensors = {shard: {tensor.name: tensor.size for tensor in entry.tensors()} for shard, entry in shards.items()}
+    for name, shard in weight_map.items():
+        if name not in tensors[shard]:
+            raise FormatError(file.path, f"maps tensor {ascii(name)[:80]} to {ascii(shard)[:80]}, which lacks it")
+    for shard, names in tensors.items():
+        for name in names:
+            if weight_map.get(name) != shard:
+                raise FormatError(file.path, f"does not map tensor {ascii(name)[:80]} of {ascii(shard)[:80]} to it")
+    yield from _check_total(index, sum(sum(names.values()) for names in tensors.values()), file.path)
+
+
+def _weight_map(index: Json, where: str) -> dict[str, str]:
+    weight_map = index.get("weight_map") if isinstance(index, dict) else None
+    if not isinstance(weight_map, dict) or not weight_map:
+        raise FormatError(where, "has no weight_map from tensors to shards")
+    shards = {}
+    for name, shard in weight_map.items():
+        if not isinstance(shard, str):
+            raise FormatError(where, f"maps tensor {ascii(name)[:80]} to something that is no file name")
+        shards[name] = check_path(shard, where)
+    return shards
+
+
+def _shard(shard: str, where: str, known: Mapping[str, Entry]) -> Entry:
+    entry = known.get(join(dirname(where), shard))
+    if entry is None or not entry.children:
+        raise FormatError(where, f"points to {ascii(shard)[:80]}, which is not a safetensors file here")
+    return entry
+
+
+def _check_total(index: Json, size: int, where: str) -> Iterator[Notice]:
+    metadata = index.get("metadata") if isinstance(index, dict) else None
+    total = metadata.get("total_size") if isinstance(metadata, dict) else None
+    if total is not None and total != size:
+        message = f"says total_size {str(total)[:40]}, the tensors take {size} bytes"
+        yield Notice(code="index-total-size", path=where, message=message)
