@@ -1,3 +1,96 @@
-"""Integrity for machine-learning artifacts: fingerprint, seal, anchor, verify."""
+"""Integrity for machine-learning artifacts: fingerprint, seal, anchor, verify.
+
+import mltrust
+
+mltrust.seal("model/", anchors=[ledger])
+mltrust.verify("model/", trust=mltrust.Trust(anchors=[ledger])).require()
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mltrust.api import (
+        Fingerprint,
+        Sealed,
+        anchor,
+        anchor_by_key,
+        check,
+        default_means,
+        diff,
+        fingerprint,
+        open_anchor,
+        prove,
+        read_seal_file,
+        seal,
+        verify,
+    )
+    from mltrust.core.bundle import Bundle
+    from mltrust.core.changes import Change, ChangeKind, Difference
+    from mltrust.core.proof import Proof
+    from mltrust.core.report import AnchorState, Check, CheckKind, Outcome, Report, Verdict
+    from mltrust.errors import MltrustError, NotVerifiedError, UnreadableError, UsageError
+    from mltrust.interfaces import Anchor, Home, Means, Progress, Trust
 
 __version__ = "0.1.0"
+
+# Where each public name lives. It is imported when first used: `mltrust --help` needs none of them.
+_HOMES = {
+    "mltrust.api": (
+        "Fingerprint Sealed anchor anchor_by_key check default_means diff fingerprint open_anchor prove "
+        "read_seal_file seal verify"
+    ),
+    "mltrust.core.bundle": "Bundle",
+    "mltrust.core.changes": "Change ChangeKind Difference",
+    "mltrust.core.proof": "Proof",
+    "mltrust.core.report": "AnchorState Check CheckKind Outcome Report Verdict",
+    "mltrust.errors": "MltrustError NotVerifiedError UnreadableError UsageError",
+    "mltrust.interfaces": "Anchor Home Means Progress Trust",
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
+
+__all__ = [
+    "Anchor",
+    "AnchorState",
+    "Bundle",
+    "Change",
+    "ChangeKind",
+    "Check",
+    "CheckKind",
+    "Difference",
+    "Fingerprint",
+    "Home",
+    "Means",
+    "MltrustError",
+    "NotVerifiedError",
+    "Outcome",
+    "Progress",
+    "Proof",
+    "Report",
+    "Sealed",
+    "Trust",
+    "UnreadableError",
+    "UsageError",
+    "Verdict",
+    "anchor",
+    "anchor_by_key",
+    "check",
+    "default_means",
+    "diff",
+    "fingerprint",
+    "open_anchor",
+    "prove",
+    "read_seal_file",
+    "seal",
+    "verify",
+]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401  # any public name
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'mltrust' has no attribute {name!r}")
+    return getattr(import_module(_HOME_OF[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -17,13 +17,16 @@ def read_document(path: Path, limit: int) -> bytes:
     """Return the content of a regular file of at most `limit` bytes; never block, never read endlessly."""
     try:
         handle = os.open(path, _READ)
-        with open(handle, "rb") as opened:  # noqa: PTH123  # it opens the handle, not a path
+        try:
             status = os.fstat(handle)
             if not stat.S_ISREG(status.st_mode):
                 raise FormatError(str(path), "is not a regular file")
             if status.st_size > limit:
                 raise FormatError(str(path), f"has {status.st_size} bytes, at most {limit} are read")
-            return opened.read(limit)
+            with open(handle, "rb", closefd=False) as opened:  # it opens the handle, not a path
+                return opened.read(limit)
+        finally:
+            os.close(handle)
     except OSError as error:
         raise UnreadableError(f"{path}: cannot be read: {error.strerror or error}") from error
 

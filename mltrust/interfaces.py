@@ -188,20 +188,15 @@ class Anchor(Protocol):
 
 
 @dataclass(frozen=True)
-class TrustedAnchor:
-    """An anchor the caller trusts; `required` if it was named, so that its silence is a failure."""
-
-    anchor: Anchor
-    required: bool = True
-
-
-@dataclass(frozen=True)
 class Trust:
     """Whom the caller trusts; never read from the thing under test.
 
-    `fingerprint` is one the caller has from a source it trusts; `content_only` asks for the bytes alone.
+    `anchors` were named by the caller: silence of one is a failure. `assumed` are trusted where nobody
+    was named, such as the user's own ledger: silence of one decides nothing. `fingerprint` is one the
+    caller has from a source it trusts; `content_only` asks for the bytes alone.
     """
 
-    anchors: Sequence[TrustedAnchor] = ()
+    anchors: Sequence[Anchor] = ()
+    assumed: Sequence[Anchor] = ()
     fingerprint: str | None = None
     content_only: bool = False

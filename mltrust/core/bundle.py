@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import BeforeValidator, FailFast, Field, ValidationError, model_validator
 
 from mltrust.core import canonical
 from mltrust.core.manifest import Entry, Kind, Leaf, Manifest, file_entry, safetensors_entry
@@ -23,35 +23,65 @@ from mltrust.errors import FormatError
 MEDIA_TYPE = "application/vnd.mltrust.seal.v1+json"
 MAX_SEAL_BYTES = 2**30
 
+_MAX_KEYS = 16
+
 _Size = Annotated[int, Field(ge=0)]
 
 
-class PartDocument(Document):
+def _given(value: canonical.Json) -> canonical.Json:
+    """Refuse null: what an entry or a part does not have is left out, so that it has one spelling."""
+    if value is None:
+        raise ValueError("null where a value or nothing belongs")
+    return value
+
+
+def _texts(value: canonical.Json) -> canonical.Json:
+    """Stop at the first surprise: a hostile object could hold millions."""
+    if not isinstance(value, dict) or not value or not all(isinstance(text, str) for text in value.values()):
+        raise ValueError("not an object of texts, or empty")
+    return value
+
+
+_Given = BeforeValidator(_given)
+
+
+class _Row(Document):
+    """A row of the manifest."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _few(cls, value: object) -> object:
+        if isinstance(value, dict) and len(value) > _MAX_KEYS:
+            raise ValueError("unknown keys")
+        return value
+
+
+class PartDocument(_Row):
     """A child of a safetensors file in the manifest; `st-header` has no name, dtype or shape."""
 
     kind: Literal["st-header", "tensor"]
-    name: str | None = None
-    dtype: Annotated[str, Field(min_length=1, max_length=64)] | None = None
-    shape: list[_Size] | None = None
+    name: Annotated[str | None, _Given] = None
+    dtype: Annotated[Annotated[str, Field(min_length=1, max_length=64)] | None, _Given] = None
+    shape: Annotated[Annotated[list[_Size], FailFast()] | None, _Given] = None
     size: _Size
     digest: Hex256
 
 
-class EntryDocument(Document):
+class EntryDocument(_Row):
     """A file in the manifest: `file` has a digest; `safetensors` has children and perhaps metadata."""
 
     path: str
     kind: Literal["file", "safetensors"]
     size: _Size
-    digest: Hex256 | None = None
-    metadata: dict[str, str] | None = None
-    children: list[PartDocument] | None = None
+    digest: Annotated[Hex256 | None, _Given] = None
+    metadata: Annotated[dict[str, str] | None, BeforeValidator(_texts)] = None
+    children: Annotated[Annotated[list[PartDocument], FailFast()] | None, _Given] = None
 
 
 class ManifestDocument(Document):
     """The manifest: entries sorted by the UTF-8 bytes of their paths."""
 
-    entries: list[EntryDocument]
+    entries: Annotated[list[EntryDocument], FailFast()]
 
 
 class BundleDocument(Document):
@@ -159,6 +189,8 @@ def _pretty(value: object) -> str:
 
 def _manifest_from(value: canonical.Json, where: str) -> Manifest:
     try:
+        if isinstance(value, dict) and len(value) > _MAX_KEYS:
+            raise FormatError(where, "unknown keys")
         documents = ManifestDocument.model_validate(value).entries
     except ValidationError as error:
         raise FormatError(where, first_surprise(error)) from error

@@ -38,6 +38,7 @@ class Facts(Document):
 class Change(Document):
     """One difference. `other` is the old name of something renamed, or the partner of a swap.
 
+    `bytes_changed` is known only where both sides could be read byte by byte.
     `parts` names the tensors that differ inside a safetensors file; an `st-header` part has the name "".
     """
 
@@ -48,7 +49,36 @@ class Change(Document):
     before: Facts | None = None
     after: Facts | None = None
     note: str = ""
+    bytes_changed: int | None = None
     parts: tuple["Change", ...] = ()
+
+
+class Difference(Document):
+    """What differs between two sides.
+
+    `same_content` tells that all tensors and metadata are equal whatever files hold them (None where
+    neither side has tensors). `bytes_changed` counts bytes of changed files and tensors: exactly where
+    both sides lie on disk (`measured`), else by whole tensors and files.
+    """
+
+    before: str
+    after: str
+    same_content: bool | None
+    measured: bool
+    bytes_changed: int
+    bytes_total: int
+    changes: tuple[Change, ...]
+
+
+def changed_bytes(change: Change) -> int:
+    """Return how many bytes a change touches: measured, or the whole of what has changed."""
+    if change.bytes_changed is not None:
+        return change.bytes_changed
+    if change.kind is ChangeKind.RENAMED:
+        return 0
+    if change.parts:
+        return sum(changed_bytes(part) for part in change.parts)
+    return max(side.size for side in (change.before, change.after) if side is not None)
 
 
 def changes_between(before: Manifest, after: Manifest) -> tuple[Change, ...]:
@@ -132,7 +162,8 @@ class _Moves:
     def __post_init__(self) -> None:
         self.home: dict[Leaf, str] = {}
         if self.differ:
-            self.home = {leaf.nameless(): name for name, leaf in self.old.items()}
+            # Of several names with the same bytes, one that differs now comes first: a swap is found beside a copy.
+            self.home = {self.old[name].nameless(): name for name in (*self.old, *self.differ)}
         self.origin = {name: self.home.get(self.new[name].nameless()) for name in self.differ}
         self.swaps: dict[str, str] = {}
         for name, source in self.origin.items():

@@ -1,6 +1,7 @@
 """What is left out of an artifact: gitignore patterns, always visible in the seal."""
 
 import re
+import warnings
 from collections.abc import Sequence
 
 from pathspec import GitIgnoreSpec
@@ -37,13 +38,23 @@ class Exclusions:
         self._paths = {pattern[1:] for pattern in patterns if _LITERAL.fullmatch(pattern)}
         self._prefixes = tuple(pattern[1:-1] for pattern in patterns if _PREFIX.fullmatch(pattern))
         plain = (_LITERAL, _PREFIX)
-        self._spec = GitIgnoreSpec.from_lines(p for p in patterns if not any(form.fullmatch(p) for form in plain))
+        self._spec = _compiled([p for p in patterns if not any(form.fullmatch(p) for form in plain)])
 
     def match(self, path: str, *, folder: bool) -> bool:
         """Tell whether `path` is left out; a folder takes everything below it along."""
         if path in self._paths or (path.startswith(self._prefixes) and "/" not in path):
             return True
         return bool(len(self._spec)) and self._spec.match_file(f"{path}/" if folder else path)
+
+
+def _compiled(patterns: Sequence[str]) -> GitIgnoreSpec:
+    """Compile `patterns`; a set such as `[z-a]` or `[[]` that regular expressions stumble over is refused."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", FutureWarning)
+            return GitIgnoreSpec.from_lines(patterns)
+    except (ValueError, re.error, FutureWarning) as error:
+        raise UsageError(f"not a pattern to exclude: {ascii(str(error))[1:-1][:160]}") from error
 
 
 def _check(pattern: str) -> None:

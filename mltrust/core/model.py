@@ -7,6 +7,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from mltrust.core import canonical
 from mltrust.errors import FormatError
 
+MAX_DOCUMENT_VALUES = 2**17
+
 
 class Document(BaseModel):
     """A value with a JSON form: unknown keys, wrong types and second spellings are refused."""
@@ -16,10 +18,15 @@ class Document(BaseModel):
     @classmethod
     def from_json(cls, value: canonical.Json, where: str) -> Self:
         """Build the document from a parsed JSON `value`; `where` names it in the `FormatError`."""
+        text = canonical.dumps(value)
+        canonical.check_bounds(text, where, canonical.MAX_DEPTH, MAX_DOCUMENT_VALUES)  # each may be a costly surprise
         try:
-            return cls.model_validate_json(canonical.dumps(value))
+            document = cls.model_validate_json(text)
         except ValidationError as error:
             raise FormatError(where, first_surprise(error)) from error
+        if document.to_json() != value:
+            raise FormatError(where, "a key is left out or goes by another name")
+        return document
 
     def to_json(self) -> dict[str, canonical.Json]:
         """Return the document as a JSON value, every key under its published name."""

@@ -12,6 +12,10 @@ from mltrust.errors import FormatError
 
 MAX_NAME_BYTES = 4096
 
+# Letters and marks that Unicode calls ignorable: they are not of a control or format category, and yet unseen.
+_UNSEEN = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0")
+_VARIATIONS = (range(0xFE00, 0xFE10), range(0xE0100, 0xE01F0))
+
 
 def check_text(name: str, where: str) -> str:
     """Return `name` if it is valid Unicode of at most 4096 UTF-8 bytes, else raise `FormatError`."""
@@ -40,19 +44,25 @@ def sort_key(name: str) -> bytes:
 def shown(text: str) -> str:
     r"""Escape `text` for people and logs: nothing in it can move a cursor, hide, reorder or start a line.
 
-    Control, format (bidirectional, zero-width), private, surrogate and unassigned characters and line
-    separators become `\\xNN`, `\\uNNNN` or `\\UNNNNNNNN`; a backslash is doubled so that it stays unambiguous.
+    Control, format (bidirectional, zero-width), invisible, private, surrogate and unassigned characters and
+    line separators become `\\xNN`, `\\uNNNN` or `\\UNNNNNNNN`; a backslash is doubled so that it stays unambiguous.
     """
     if text.isascii() and text.isprintable() and "\\" not in text:
         return text
     return "".join(_shown_character(character) for character in text)
 
 
+def printable(message: str) -> str:
+    """Escape a message as `shown` does, but leave backslashes alone: what it quotes may be escaped already."""
+    return "".join(c if c == "\\" else _shown_character(c) for c in message)
+
+
 def _shown_character(character: str) -> str:
     if character == "\\":
         return "\\\\"
     category = unicodedata.category(character)
-    if category[0] != "C" and category not in ("Zl", "Zp") and (category != "Zs" or character == " "):
+    unseen = character in _UNSEEN or any(ord(character) in variations for variations in _VARIATIONS)
+    if not unseen and category[0] != "C" and category not in ("Zl", "Zp") and (category != "Zs" or character == " "):
         return character
     return character.encode("unicode_escape", "surrogatepass").decode("ascii")
 

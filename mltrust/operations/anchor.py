@@ -7,7 +7,7 @@ from mltrust.core.digest import Digest
 from mltrust.core.receipt import Receipt
 from mltrust.core.report import AnchorState, Check, CheckKind, Outcome
 from mltrust.errors import AnchorError, FormatError, LedgerError
-from mltrust.interfaces import Anchor, TrustedAnchor
+from mltrust.interfaces import Anchor
 
 _UNDECIDED = (AnchorState.UNAVAILABLE, AnchorState.NOT_FINAL)
 
@@ -18,21 +18,20 @@ def anchor(bundles: Sequence[Bundle], backend: Anchor) -> list[Bundle]:
     return [bundle.with_receipts((receipt,)) for bundle, receipt in zip(bundles, receipts, strict=True)]
 
 
-def consult(trusted: TrustedAnchor, receipts: Sequence[Receipt], digest: Digest) -> Check:
-    """Return what a trusted anchor says of `digest`.
+def consult(backend: Anchor, receipts: Sequence[Receipt], digest: Digest, *, required: bool) -> Check:
+    """Return what an anchor the caller trusts says of `digest`.
 
     1. Each receipt of its kind is confirmed; the first that holds settles it.
     2. Where none holds, the anchor is asked whether it knows the digest all the same.
     3. If it does not, the worst that a receipt showed is the answer, else that it is absent.
-    4. Silence of an anchor the caller named is a failure; of one only assumed, it is unchecked.
+    4. Silence of a `required` anchor is a failure; of any other it is unchecked.
     """
-    backend = trusted.anchor
     checks = [_confirm(backend, receipt, digest) for receipt in receipts if receipt.kind == backend.scheme]
     good = next((check for check in checks if check.outcome is Outcome.PASS), None)
     if good is not None:
         return good
     checks += _found(backend, digest)
-    return _judge(checks, backend, required=trusted.required)
+    return _judge(checks, backend, required=required)
 
 
 def _confirm(backend: Anchor, receipt: Receipt, digest: Digest) -> Check:

@@ -7,7 +7,7 @@ from mltrust.core.bundle import Bundle
 from mltrust.core.digest import Suite
 from mltrust.core.report import Notice
 from mltrust.core.statement import Statement
-from mltrust.errors import FormatError
+from mltrust.errors import SealError
 from mltrust.interfaces import ArtifactReader, ArtifactSource, Means
 from mltrust.operations.fingerprint import Reading, fingerprint
 from mltrust.operations.notices import notices
@@ -57,13 +57,19 @@ def _inspect(reading: Reading, readers: Sequence[ArtifactReader], source: Artifa
 
 def _succeed(new: Bundle, previous: Bundle) -> Bundle:
     """Keep `previous` if it says the same; else point back to it."""
-    odd = contradictions(previous.statement, previous.manifest)
-    if odd:
-        hint = "Move it away to begin a new chain of releases."
-        raise FormatError("existing seal", f"{odd[0]} contradicts the rest of it", hint=hint)
+    whole(previous)
     if _superseding(new.statement, read_seal(previous.statement).supersedes) == previous.statement:
         return previous
     return replace(new, statement=_superseding(new.statement, str(previous.statement.digest())))
+
+
+def whole(bundle: Bundle) -> Bundle:
+    """Return `bundle` if its statement and manifest agree; nothing is built on one that was edited."""
+    odd = contradictions(bundle.statement, bundle.manifest)
+    if odd:
+        hint = "Move the seal away and seal again."
+        raise SealError(f"the seal was edited: {odd[0]} contradicts the rest of it", hint=hint)
+    return bundle
 
 
 def _superseding(statement: Statement, digest: str | None) -> Statement:

@@ -67,12 +67,17 @@ def sealed_readers(parameters: Parameters, available: Sequence[ArtifactReader]) 
 
 def _agreement(bundle: Bundle) -> Check:
     odd = contradictions(bundle.statement, bundle.manifest)
-    digest = str(bundle.statement.digest())
-    odd += ["a receipt" for receipt in bundle.receipts if receipt.digest != digest]
+    odd += receipts_elsewhere(bundle.receipts, bundle.statement)
     if odd:
         summary = f"the seal was edited: {odd[0]} contradicts the rest of it"
         return Check(kind=CheckKind.SEAL, name="seal", outcome=Outcome.FAIL, summary=summary)
     return Check(kind=CheckKind.SEAL, name="seal", outcome=Outcome.PASS, summary="the seal agrees with itself")
+
+
+def receipts_elsewhere(receipts: Sequence[Receipt], statement: Statement) -> list[str]:
+    """Name the receipts that speak of another statement: beside this one they are a contradiction."""
+    digest = str(statement.digest())
+    return ["a receipt" for receipt in receipts if receipt.digest != digest]
 
 
 def _classified(bundle: Bundle, reading: Reading) -> Iterator[Change]:
@@ -116,9 +121,11 @@ def vouching(
     digest = statement.digest()
     if trust.fingerprint is not None:
         yield _fingerprint(statement, trust.fingerprint)
-    for trusted in trust.anchors:
-        yield consult(trusted, receipts, digest)
-    if not trust.content_only and not trust.anchors and trust.fingerprint is None:
+    for anchor in trust.anchors:
+        yield consult(anchor, receipts, digest, required=True)
+    for anchor in trust.assumed:
+        yield consult(anchor, receipts, digest, required=False)
+    if not (trust.content_only or trust.anchors or trust.assumed or trust.fingerprint):
         hint = "Trust an anchor (--anchor), a ledger's key (--key) or a fingerprint (--fingerprint)"
         yield Check(
             kind=CheckKind.ANCHOR,

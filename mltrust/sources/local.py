@@ -34,7 +34,7 @@ class LocalSource:
 
     def __init__(self, path: Path, exclude: Sequence[str] = (), name: str | None = None) -> None:
         self.path = path
-        self.name = name or path.name or path.resolve().name or "artifact"
+        self.name = name or _label(path.name or path.resolve().name) or "artifact"
         self.exclude = tuple(exclude)
         self.left_out: list[str] = []
         self._exclusions = Exclusions(exclude)
@@ -61,7 +61,7 @@ class LocalSource:
             prefix, folder, linked = pending.pop()
             for item in _scan(folder, prefix):
                 path = _checked(prefix + item.name)
-                is_link, is_folder = item.is_symlink(), item.is_dir()
+                is_link, is_folder = item.is_symlink(), _is_folder(item)
                 if self._is_left_out(path, folder=is_folder and not is_link):
                     continue
                 if is_link:
@@ -149,6 +149,19 @@ def _scan(folder: str, prefix: str) -> list["os.DirEntry[str]"]:
         raise _trouble(prefix.rstrip("/") or folder, error) from error
 
 
+def _label(name: str) -> str:
+    """Spell a folder's own name in valid Unicode; it names the artifact for people, nothing is found by it."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def _is_folder(item: "os.DirEntry[str]") -> bool:
+    """Tell whether `item` is or leads to a folder; of a link that leads nowhere `_check_link` says so."""
+    try:
+        return item.is_dir()
+    except OSError:
+        return False
+
+
 def _checked(path: str) -> str:
     try:
         return check_path(path, "artifact")
@@ -211,9 +224,10 @@ def _check_version(handle: int, file: FileEntry) -> None:
 
 def _settle(found: Sequence[FileEntry]) -> None:
     """Wait out the clock tick of the newest change, so that any later change gets another stamp."""
-    newest = max((max(int(stamp) for stamp in file.version[-2:]) for file in found), default=0)
-    age = time.time_ns() - newest
-    if 0 <= age < _TICK_NS:
+    now = time.time_ns()
+    past = (stamp for file in found for stamp in map(int, file.version[-2:]) if stamp <= now)  # some mtimes lie ahead
+    age = now - max(past, default=0)
+    if age < _TICK_NS:
         time.sleep((_TICK_NS - age) / 1e9)
 
 

@@ -18,7 +18,7 @@ from mltrust.errors import FormatError
 
 LENGTH_BYTES = 8
 MAX_HEADER_BYTES = 100_000_000
-_MAX_VALUES = 8_000_000
+_MAX_VALUES = 4_000_000
 _MAX_DEPTH = 4
 _MAX_DIMENSIONS = 1024
 _DTYPE = re.compile(r"[A-Za-z0-9_]{1,64}")

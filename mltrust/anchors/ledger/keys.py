@@ -1,0 +1,66 @@
+"""Signing keys of ledgers, kept apart from the ledgers: whoever can write a ledger's folder cannot sign for it.
+
+Each key is one PKCS #8 PEM file that only its owner can read, in the folder `keys` of the caller's data folder, named
+by the SHA-256 of the ledger's origin. It is on disk before the first checkpoint that names it.
+"""
+
+import os
+import stat
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+
+from mltrust.anchors.ledger import disk
+from mltrust.anchors.ledger.note import Signer
+from mltrust.errors import AnchorError, UsageError
+
+_MAX_KEY_BYTES = 16 * 1024
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+
+
+def path(data: Path, origin: str) -> Path:
+    """Return where the signing key of `origin` is kept under the data folder."""
+    return data / "keys" / f"{sha256(origin.encode()).hexdigest()}.pem"
+
+
+def create(data: Path, random: Callable[[int], bytes]) -> Signer:
+    """Make a key for a new ledger under a new origin, from `random` bytes, and keep it durably."""
+    origin = f"mltrust.local/{random(8).hex()}"
+    private = Ed25519PrivateKey.from_private_bytes(random(32))
+    pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    disk.make_folder(data, parents=True)
+    disk.make_folder(data / "keys", 0o700)
+    disk.sync_folder(data)
+    disk.create(path(data, origin), pem, 0o600)
+    return Signer(origin, private)
+
+
+def load(data: Path, origin: str) -> Signer | None:
+    """Return the signing key of `origin`; None if it is not kept here.
+
+    Raises:
+        UsageError: Others can read the key.
+        AnchorError: The file is not an Ed25519 key.
+    """
+    file = path(data, origin)
+    pem = disk.read(file, _MAX_KEY_BYTES)
+    if pem is None:
+        return None
+    if os.name == "posix" and disk.mode(file) & _OTHERS:
+        raise UsageError(f"{file}: others can read this signing key", hint=f"Run: chmod 600 '{file}'")
+    try:
+        private = load_pem_private_key(pem, password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise AnchorError(f"{file}: not a private key", hint="Restore it from a backup.") from error
+    if not isinstance(private, Ed25519PrivateKey):
+        raise AnchorError(f"{file}: not an Ed25519 key", hint="Restore it from a backup.")
+    return Signer(origin, private)

@@ -1,0 +1,225 @@
+"""The Python face: the verbs on paths. Nothing here prints, exits, or looks for a home of its own."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+
+from mltrust import operations, registry
+from mltrust.core.bundle import MAX_SEAL_BYTES, MEDIA_TYPE, Bundle
+from mltrust.core.changes import Difference
+from mltrust.core.digest import BLAKE3, Suite, suite_for, suite_named
+from mltrust.core.exclusion import DEFAULT_EXCLUDE, SEAL_NAME, Exclusions
+from mltrust.core.manifest import Manifest
+from mltrust.core.proof import MAX_PROOF_BYTES, Proof
+from mltrust.core.report import Check, Notice, Report
+from mltrust.durable import read_document, write_atomically
+from mltrust.errors import FormatError, SealError, UnreadableError, UsageError
+from mltrust.interfaces import Anchor, ArtifactReader, ArtifactSource, Home, Means, Progress, Silent, Trust
+from mltrust.operations.diff import Side
+from mltrust.operations.seal import Labels
+from mltrust.statements.seal import SealPredicate, fingerprint_of, read_seal
+
+AnyPath = str | PathLike[str]
+_MEDIA_MARK = MEDIA_TYPE.encode()
+_HEAD = 256
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """What `seal` did: the bundle, the file it was written to, and what is worth knowing."""
+
+    bundle: Bundle
+    path: Path
+    notices: tuple[Notice, ...]
+
+    @property
+    def predicate(self) -> SealPredicate:
+        """What the seal states."""
+        return read_seal(self.bundle.statement)
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """What `fingerprint` found: the manifest and the fingerprint it amounts to."""
+
+    manifest: Manifest
+    suite: str
+    value: bytes
+
+    def __str__(self) -> str:
+        return self.value.hex()
+
+
+def seal(
+    artifact: AnyPath,
+    *,
+    output: AnyPath | None = None,
+    name: str | None = None,
+    anchors: Sequence[Anchor] = (),
+    suite: str = "blake3",
+    exclude: Sequence[str] = (),
+    annotations: Mapping[str, str] | None = None,
+    means: Means | None = None,
+) -> Sealed:
+    """Seal a file or folder and write the seal file, after every one of `anchors` has published its statement.
+
+    `exclude` adds gitignore patterns to those left out by default; all of them are written into the seal.
+    """
+    path = Path(artifact)
+    target = Path(output) if output else seal_path(path)
+    source = _source(path, _exclusions(path, target, exclude), name)
+    previous = read_seal_file(target) if target.exists() else None
+    labels = Labels(source.name, dict(annotations or {}))
+    bundle, found = operations.seal(source, means or default_means(), suite_for(suite), labels, previous)
+    for backend in anchors:
+        (bundle,) = operations.anchor([bundle], backend)
+    write_atomically(target, bundle.to_json())
+    return Sealed(bundle, target, found)
+
+
+def verify(artifact: AnyPath, *, trust: Trust, seal: AnyPath | None = None, means: Means | None = None) -> Report:
+    """Verify a file or folder against its seal and whoever `trust` names; `Report.require()` raises on less."""
+    path = Path(artifact)
+    bundle = read_seal_file(Path(seal) if seal else seal_path(path))
+    source = _source(path, _sealed_exclusions(bundle))
+    return operations.verify(source, bundle, trust, means or default_means())
+
+
+def fingerprint(
+    artifact: AnyPath, *, suite: str = "blake3", exclude: Sequence[str] = (), means: Means | None = None
+) -> Fingerprint:
+    """Fingerprint a file or folder: the same value as its seal states, made with the same exclusions and suite."""
+    path = Path(artifact)
+    means = means or default_means()
+    source = _source(path, _exclusions(path, seal_path(path), exclude))
+    chosen = suite_for(suite)
+    manifest = operations.fingerprint(source, means, chosen).manifest
+    parameters = operations.parameters_for(source, means.readers)
+    return Fingerprint(manifest, chosen.name, fingerprint_of(chosen.name, manifest.size, manifest.root, parameters))
+
+
+def diff(before: AnyPath, after: AnyPath, *, means: Means | None = None) -> Difference:
+    """Compare two sides, each an artifact or a seal file; an artifact is read as the other side's seal was."""
+    means = means or default_means()
+    seals = [read_seal_file(Path(side)) if _is_seal(Path(side)) else None for side in (before, after)]
+    rule = seals[0] or seals[1]
+    sides = [
+        _read_side(Path(side), rule, means) if bundle is None else Side(str(side), bundle.manifest)
+        for side, bundle in zip((before, after), seals, strict=True)
+    ]
+    if len({read_seal(bundle.statement).suite for bundle in seals if bundle}) > 1:
+        raise UsageError("the two seals are of different suites", hint="Seal one of the artifacts again with --suite.")
+    return operations.diff(sides[0], sides[1], means.readers)
+
+
+def prove(seal: AnyPath, *, file: str, tensor: str | None = None) -> Proof:
+    """Return the proof that one file, or one tensor of it, is in the sealed artifact."""
+    return operations.prove(read_seal_file(Path(seal)), file, tensor)
+
+
+def check(proof: AnyPath, *, trust: Trust, content: AnyPath | None = None, means: Means | None = None) -> Report:
+    """Check a proof file, and `content` against it: the bytes of the tensor, or the file that holds it."""
+    found = Proof.parse(read_document(Path(proof), MAX_PROOF_BYTES), str(proof))
+    source = _source(Path(content), ()) if content is not None else None
+    return operations.check(found, trust, source, means or default_means())
+
+
+def anchor(seals: Sequence[AnyPath], backend: Anchor) -> list[Bundle]:
+    """Publish the statements of several seals through one anchor and add the receipts to the seal files."""
+    paths = [Path(seal) for seal in seals]
+    bundles = operations.anchor([read_seal_file(path, whole=True) for path in paths], backend)
+    for path, bundle in zip(paths, bundles, strict=True):
+        write_atomically(path, bundle.to_json())
+    return bundles
+
+
+def consult(bundle: Bundle, trust: Trust) -> list[Check]:
+    """Return what everybody the caller trusts says of a seal's statement, without reading the artifact."""
+    return list(operations.vouching(bundle.statement, bundle.receipts, bundle.signatures, trust))
+
+
+def open_anchor(uri: str, home: Home) -> Anchor:
+    """Return the anchor a URI such as `ledger:PATH` names; `home` is where it may keep keys and memory."""
+    scheme, _, rest = uri.partition(":")
+    if not rest or scheme not in registry.names("anchors"):
+        known = ", ".join(f"{name}:…" for name in registry.names("anchors"))
+        raise UsageError(f"{ascii(uri)[:80]} names no anchor", hint=f"There are: {known}")
+    backend: Anchor = registry.load("anchors", scheme).from_uri(uri, home)
+    return backend
+
+
+def anchor_by_key(key: str) -> Anchor:
+    """Return an anchor that confirms receipts offline by a public key alone."""
+    for scheme in registry.names("anchors"):
+        backend: Anchor | None = registry.load("anchors", scheme).from_key(key)
+        if backend is not None:
+            return backend
+    raise UsageError(f"{ascii(key)[:80]} is no key of a known kind", hint="mltrust ledger checkpoint shows a ledger's.")
+
+
+def default_means(jobs: int | None = None, progress: Progress | None = None, engine: str = "threads") -> Means:
+    """Return the readers that come with mltrust and an engine with `jobs` threads (None: one a core)."""
+    readers: list[ArtifactReader] = [registry.load("readers", name)() for name in ("safetensors", "opaque")]
+    return Means(readers, registry.load("engines", engine)(jobs), progress or Silent())
+
+
+def seal_path(artifact: Path) -> Path:
+    """Return where the seal of an artifact is kept: inside a folder, beside a file."""
+    return artifact / SEAL_NAME if artifact.is_dir() else artifact.with_name(artifact.name + ".seal.json")
+
+
+def read_seal_file(path: Path, *, whole: bool = False) -> Bundle:
+    """Read and parse a seal file; `whole` refuses one whose parts contradict each other."""
+    try:
+        data = read_document(path, MAX_SEAL_BYTES)
+    except UnreadableError as error:
+        if path.exists():
+            raise
+        raise SealError(f"no seal at {path}", hint="Make one with mltrust seal, or name one with --seal.") from error
+    bundle = Bundle.parse(data, str(path))
+    return operations.whole(bundle) if whole else bundle
+
+
+def _source(path: Path, exclude: Sequence[str], name: str | None = None) -> ArtifactSource:
+    source: ArtifactSource = registry.load("sources", "local")(path, exclude, name)
+    return source
+
+
+def _exclusions(artifact: Path, target: Path, extra: Sequence[str]) -> tuple[str, ...]:
+    """Return the effective patterns for a folder: the defaults, the seal itself, and what the caller adds."""
+    if not artifact.is_dir():
+        return ()
+    patterns = [*DEFAULT_EXCLUDE, *extra]
+    inside = target.resolve()
+    if inside.is_relative_to(artifact.resolve()):
+        patterns.append(f"/{inside.relative_to(artifact.resolve()).as_posix()}")
+    return tuple(dict.fromkeys(patterns))
+
+
+def _sealed_exclusions(bundle: Bundle) -> tuple[str, ...]:
+    patterns = read_seal(bundle.statement).parameters.exclude
+    try:
+        Exclusions(patterns)
+    except UsageError as error:
+        raise FormatError("seal statement", str(error)) from error
+    return patterns
+
+
+def _is_seal(path: Path) -> bool:
+    """Tell a seal file from an artifact that is a file, by its first lines."""
+    if not path.is_file() or path.suffix != ".json":
+        return False
+    with path.open("rb") as opened:
+        return _MEDIA_MARK in opened.read(_HEAD)
+
+
+def _read_side(path: Path, rule: Bundle | None, means: Means) -> Side:
+    suite: Suite = BLAKE3
+    exclude = _exclusions(path, seal_path(path), ())
+    if rule is not None:
+        predicate = read_seal(rule.statement)
+        suite, exclude = suite_named(predicate.suite), predicate.parameters.exclude if path.is_dir() else ()
+    source = _source(path, exclude)
+    reading = operations.fingerprint(source, means, suite)
+    return Side(str(path), reading.manifest, source, reading.files)

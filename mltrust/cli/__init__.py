@@ -1,0 +1,1 @@
+"""The command line: parse, resolve plugs, one call, render, exit code. One file per command."""

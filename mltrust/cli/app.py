@@ -1,0 +1,105 @@
+"""The application: its commands, and the one place where errors become messages and exit codes."""
+
+import os
+import sys
+import traceback
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from mltrust import __version__
+from mltrust.cli import anchor, anchors, check, demo, diff, fingerprint, ledger, prove, seal, show, verify
+from mltrust.cli.console import Console
+from mltrust.cli.exits import Exit, for_error
+from mltrust.errors import MltrustError
+
+_TRACKER = "https://github.com/mltrust/mltrust/issues"
+
+
+class Guarded(TyperGroup):
+    """A group that lets no exception of a command through: each ends as a message and its exit code."""
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401  # the context type is private to Typer
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except MltrustError as error:
+            Console().error(error)
+            raise typer.Exit(for_error(error)) from error
+        except KeyboardInterrupt:
+            raise typer.Exit(Exit.INTERRUPTED) from None
+        except Exception as error:
+            if hasattr(error, "exit_code") or isinstance(error, typer.Abort):  # Typer's own: usage errors, exits
+                raise
+            _show_crash(error)
+            raise typer.Exit(Exit.INTERNAL) from error
+
+
+app = typer.Typer(
+    cls=Guarded,
+    name="mltrust",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+
+
+def _show_version(value: bool) -> None:  # Typer calls it with the flag
+    if value:
+        sys.stdout.write(f"mltrust {__version__}\n")
+        raise typer.Exit(Exit.OK)
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Fingerprint, seal, anchor and verify machine-learning models and datasets, tensor by tensor.
+
+    \b
+    mltrust seal model/        write model/mltrust.seal.json and publish it in your ledger
+    mltrust verify model/      tell whether the bytes are the sealed ones, and which tensor differs
+    mltrust demo               the whole story in ten seconds
+
+    \b
+    Exit codes: 0 verified or done, 1 verification failed, 2 usage, 3 could not decide or read,
+    4 internal error, 130 interrupted.
+    """
+
+
+_COMMANDS = {
+    seal.seal: "fingerprint an artifact, publish it, write its seal",
+    verify.verify: "tell whether the bytes are the sealed ones",
+    show.show: "show a seal as a tree",
+    diff.diff: "name what differs between artifacts or seals",
+    fingerprint.fingerprint: "print the fingerprint and nothing else",
+    prove.prove: "prove that one file or tensor is sealed",
+    check.check: "check such a proof, offline",
+    anchor.anchor: "publish seals through another anchor",
+    anchors.anchors: "say who vouches for a seal",
+    demo.demo: "tell the whole story on a small real model",
+}
+for _command, _help in _COMMANDS.items():
+    app.command(_command.__name__, short_help=_help)(_command)
+app.add_typer(ledger.app, name="ledger", short_help="look into a ledger: log, check, checkpoint, export")
+
+
+def main() -> None:
+    """Run the command line; a crash ends as exit code 4, so it can never look like a finding."""
+    try:
+        app()
+    except Exception as error:  # noqa: BLE001  # the last line of defence
+        _show_crash(error)
+        sys.exit(Exit.INTERNAL)
+
+
+def _show_crash(error: Exception) -> None:
+    sys.stderr.write(f"internal error: {type(error).__name__}: {ascii(str(error))[:500]}\n")
+    if os.environ.get("MLTRUST_DEBUG"):
+        traceback.print_exception(error)
+    else:
+        sys.stderr.write(f"hint: this is a defect of mltrust; run with MLTRUST_DEBUG=1 and report it at {_TRACKER}\n")

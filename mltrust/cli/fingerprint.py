@@ -1,0 +1,33 @@
+"""`mltrust fingerprint`."""
+
+from mltrust.cli.console import Console
+from mltrust.cli.options import Artifact, Engine, Exclude, Format, FormatOption, Jobs, Suite, SuiteChoice, speaking
+
+
+@speaking
+def fingerprint(
+    console: Console,
+    artifact: Artifact,
+    exclude: Exclude = None,
+    suite: Suite = SuiteChoice.BLAKE3,
+    jobs: Jobs = None,
+    engine: Engine = "threads",
+    format_: FormatOption = Format.TEXT,
+) -> None:
+    """Print the fingerprint of a file or folder and nothing else.
+
+    It commits to the root over every byte and name, to the number of files, and to what was left out.
+
+    \b
+    Examples:
+      mltrust fingerprint model/
+      mltrust fingerprint model/ --format json
+    """
+    from mltrust import api
+    from mltrust.renderers import json_v1
+
+    with console.progress() as progress:
+        means = api.default_means(jobs, progress, engine)
+        found = api.fingerprint(artifact, suite=suite.value, exclude=exclude or (), means=means)
+    as_json = format_ is Format.JSON
+    console.result(json_v1.fingerprint(found.manifest, found.suite, str(found)) if as_json else str(found))

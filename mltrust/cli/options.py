@@ -1,0 +1,89 @@
+"""The options commands share, and the decorator that gives every command its console."""
+
+import inspect
+from collections.abc import Callable
+from enum import StrEnum
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mltrust.cli.console import Color, Console
+from mltrust.cli.exits import for_verdict
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from mltrust.core.report import Verdict
+
+
+class Format(StrEnum):
+    """How a result is written."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+class SuiteChoice(StrEnum):
+    """The content hash of a suite."""
+
+    BLAKE3 = "blake3"
+    SHA256 = "sha256"
+
+
+Artifact = Annotated[Path, typer.Argument(metavar="ARTIFACT", help="A file or a folder.", show_default=False)]
+SealFile = Annotated[Path, typer.Argument(metavar="SEAL", help="A seal file.", show_default=False)]
+FormatOption = Annotated[Format, typer.Option("--format", help="How to write the result.")]
+Jobs = Annotated[int | None, typer.Option("--jobs", "-j", help="Threads to hash with (default: one a core).")]
+Engine = Annotated[str, typer.Option("--engine", help="The engine that hashes.")]
+Suite = Annotated[SuiteChoice, typer.Option("--suite", help="The hash of file content (sha256 for FIPS).")]
+Exclude = Annotated[
+    list[str] | None,
+    typer.Option("--exclude", metavar="PATTERN", help="Leave out what matches a gitignore pattern. Repeatable."),
+]
+Anchors = Annotated[
+    list[str] | None,
+    typer.Option("--anchor", metavar="URI", help="Trust this anchor; ledger:PATH or a configured name. Repeatable."),
+]
+Keys = Annotated[
+    list[str] | None,
+    typer.Option("--key", metavar="PUB", help="Trust this public key of a ledger (text or file). Repeatable."),
+]
+TrustedFingerprint = Annotated[
+    str | None, typer.Option("--fingerprint", metavar="HEX", help="Trust this fingerprint, known from elsewhere.")
+]
+
+_Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors and what was asked for.")]
+_Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say more.")]
+_Color = Annotated[Color, typer.Option("--color", help="When to colour (NO_COLOR works too).")]
+
+
+def finish(console: Console, rendered: "Text | str", verdict: "Verdict", output: Path | None = None) -> None:
+    """Print a report, or write it to `output`, and end with the code of its verdict."""
+    if output is not None:
+        from mltrust.durable import write_atomically
+
+        write_atomically(output, (str(rendered) + "\n").encode("utf-8"))
+    elif not (console.quiet and verdict == "verified" and not isinstance(rendered, str)):
+        console.result(rendered)
+    raise typer.Exit(for_verdict(verdict))
+
+
+def speaking(command: Callable[..., None]) -> Callable[..., None]:
+    """Give `command` the options --quiet, --verbose and --color, and a `Console` made of them as first argument."""
+    own = list(inspect.signature(command).parameters.values())[1:]
+    shared = [
+        inspect.Parameter("quiet", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=_Quiet),
+        inspect.Parameter("verbose", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=_Verbose),
+        inspect.Parameter("color", inspect.Parameter.KEYWORD_ONLY, default=Color.AUTO, annotation=_Color),
+    ]
+    keyword = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]
+
+    @wraps(command)
+    def run(*, quiet: bool, verbose: bool, color: Color, **arguments: Any) -> None:  # noqa: ANN401
+        command(Console(quiet, verbose, color), **arguments)
+
+    run.__signature__ = inspect.Signature([*keyword, *shared])  # type: ignore[attr-defined]  # inspect looks for it
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in (*keyword, *shared)}
+    return run

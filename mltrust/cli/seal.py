@@ -1,0 +1,76 @@
+"""`mltrust seal`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mltrust.cli.console import Console
+from mltrust.cli.options import Artifact, Engine, Exclude, Format, FormatOption, Jobs, Suite, SuiteChoice, speaking
+from mltrust.errors import UsageError
+
+
+@speaking
+def seal(
+    console: Console,
+    artifact: Artifact,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Where to write the seal.")] = None,
+    name: Annotated[str | None, typer.Option("--name", help="What to call it (default: the file name).")] = None,
+    anchor: Annotated[
+        list[str] | None,
+        typer.Option("--anchor", metavar="URI", help="Publish here instead of your own ledger. Repeatable."),
+    ] = None,
+    no_anchor: Annotated[bool, typer.Option("--no-anchor", help="Publish nowhere.")] = False,
+    annotation: Annotated[
+        list[str] | None, typer.Option("--annotation", metavar="K=V", help="Write this into the seal. Repeatable.")
+    ] = None,
+    exclude: Exclude = None,
+    suite: Suite = SuiteChoice.BLAKE3,
+    jobs: Jobs = None,
+    engine: Engine = "threads",
+    format_: FormatOption = Format.TEXT,
+) -> None:
+    """Seal a file or folder: fingerprint it, publish the fingerprint, write the seal file.
+
+    The seal is written to ARTIFACT/mltrust.seal.json for a folder, ARTIFACT.seal.json for a file. Sealing
+    something else over an existing seal records the old one as superseded.
+
+    \b
+    Examples:
+      mltrust seal model/
+      mltrust seal model/ --name acme/reader-7b --annotation license=apache-2.0
+      mltrust seal model/ --exclude 'runs/' --anchor ledger:/srv/ledger
+      mltrust seal weights.safetensors --suite sha256 --no-anchor
+    """
+    from mltrust import api
+    from mltrust.cli.trusting import open_named, own_ledger
+    from mltrust.renderers import json_v1, text
+
+    if no_anchor and anchor:
+        raise UsageError("--no-anchor goes with no --anchor")
+    anchors = [] if no_anchor else [open_named(uri) for uri in anchor] if anchor else [own_ledger()]
+    with console.progress() as progress:
+        done = api.seal(
+            artifact,
+            output=output,
+            name=name,
+            anchors=anchors,
+            suite=suite.value,
+            exclude=exclude or (),
+            annotations=_annotations(annotation or ()),
+            means=api.default_means(jobs, progress, engine),
+        )
+    if format_ is Format.JSON:
+        console.result(json_v1.sealed(done.bundle, str(done.path), done.notices))
+    elif not console.quiet:
+        console.result(text.sealed(done.bundle, str(done.path), done.notices))
+
+
+def _annotations(pairs: "list[str] | tuple[()]") -> dict[str, str]:
+    found: dict[str, str] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key or key in found:
+            raise UsageError(f"annotation {ascii(pair)[:80]} is not a new K=V", hint="--annotation license=mit")
+        found[key] = value
+    return found

@@ -1,0 +1,21 @@
+"""`mltrust show`."""
+
+from mltrust.cli.console import Console
+from mltrust.cli.options import Format, FormatOption, SealFile, speaking
+
+
+@speaking
+def show(console: Console, seal: SealFile, format_: FormatOption = Format.TEXT) -> None:
+    """Show a seal as a tree: files, tensors, shapes, sizes, digests, signatures, receipts. Nothing is verified.
+
+    \b
+    Examples:
+      mltrust show model/mltrust.seal.json
+      mltrust show model/
+      mltrust show weights.safetensors.seal.json --format json
+    """
+    from mltrust import api
+    from mltrust.renderers import text
+
+    bundle = api.read_seal_file(api.seal_path(seal) if seal.is_dir() else seal, whole=True)
+    console.result(bundle.to_json().decode("utf-8") if format_ is Format.JSON else text.tree(bundle))

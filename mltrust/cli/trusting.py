@@ -1,0 +1,57 @@
+"""From options to trust: whom the user named, and whom mltrust assumes where nobody was named."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from mltrust import api
+from mltrust.cli.home import anchor_names, own_ledger_uri, user_home
+from mltrust.core.digest import parse_hex
+from mltrust.durable import read_document
+from mltrust.errors import FormatError, UsageError
+from mltrust.interfaces import Anchor, Trust
+
+_MAX_KEY_BYTES = 4096
+
+
+def open_named(uri: str) -> Anchor:
+    """Return the anchor of a URI or of a short name in the user's configuration."""
+    return api.open_anchor(anchor_names().get(uri, uri), user_home())
+
+
+def own_ledger() -> Anchor:
+    """Return the user's own ledger."""
+    home = user_home()
+    return api.open_anchor(own_ledger_uri(home), home)
+
+
+def trust(
+    anchors: Sequence[str] | None, keys: Sequence[str] | None, fingerprint: str | None, *, content_only: bool = False
+) -> Trust:
+    """Return the trust the options name; the own ledger, if there is one, where they name nobody."""
+    named = [*map(open_named, anchors or ()), *(api.anchor_by_key(_key_text(key)) for key in keys or ())]
+    if content_only:
+        if named or fingerprint:
+            raise UsageError("--content-only asks nobody, so it goes with no --anchor, --key or --fingerprint")
+        return Trust(content_only=True)
+    if named or fingerprint:
+        return Trust(anchors=named, fingerprint=_checked(fingerprint))
+    home = user_home()
+    return Trust(assumed=[own_ledger()] if (home.data / "ledger").exists() or (home.data / "keys").exists() else [])
+
+
+def _checked(fingerprint: str | None) -> str | None:
+    if fingerprint is None:
+        return None
+    try:
+        return parse_hex(fingerprint, "--fingerprint").hex()
+    except FormatError as error:
+        raise UsageError(str(error)) from error
+
+
+def _key_text(key: str) -> str:
+    """Return the key itself, or the first line of the file `key` names."""
+    path = Path(key)
+    if "+" in key and not path.is_file():
+        return key
+    lines = read_document(path, _MAX_KEY_BYTES).decode("utf-8", "replace").splitlines()
+    return lines[0].strip() if lines else ""

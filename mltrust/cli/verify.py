@@ -1,0 +1,59 @@
+"""`mltrust verify`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mltrust.cli.console import Console
+from mltrust.cli.options import (
+    Anchors,
+    Artifact,
+    Engine,
+    Format,
+    FormatOption,
+    Jobs,
+    Keys,
+    TrustedFingerprint,
+    finish,
+    speaking,
+)
+
+
+@speaking
+def verify(
+    console: Console,
+    artifact: Artifact,
+    seal: Annotated[Path | None, typer.Option("--seal", help="The seal (default: the one kept with it).")] = None,
+    anchor: Anchors = None,
+    key: Keys = None,
+    fingerprint: TrustedFingerprint = None,
+    content_only: Annotated[
+        bool, typer.Option("--content-only", help="Compare bytes with the seal; ask nobody who vouches for it.")
+    ] = False,
+    jobs: Jobs = None,
+    engine: Engine = "threads",
+    format_: FormatOption = Format.TEXT,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the report to a file.")] = None,
+) -> None:
+    """Tell whether a file or folder holds the sealed bytes, and if not, exactly what differs.
+
+    Who vouches for the seal is asked of the anchors, keys or fingerprint you name, else of your own ledger;
+    the seal itself never says whom to trust. If nobody you trust knows it, the answer is 'inconclusive' (exit 3).
+
+    \b
+    Examples:
+      mltrust verify model/
+      mltrust verify model/ --anchor ledger:/srv/ledger
+      mltrust verify model/ --key ledger.pub
+      mltrust verify model/ --content-only --format json
+    """
+    from mltrust import api
+    from mltrust.cli.trusting import trust
+    from mltrust.renderers import json_v1, text
+
+    whom = trust(anchor, key, fingerprint, content_only=content_only)
+    with console.progress() as progress:
+        report = api.verify(artifact, trust=whom, seal=seal, means=api.default_means(jobs, progress, engine))
+    rendered = json_v1.report(report) if format_ is Format.JSON else text.report(report, verbose=console.verbose)
+    finish(console, rendered, report.verdict, output)

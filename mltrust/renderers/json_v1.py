@@ -1,0 +1,64 @@
+"""JSON, version 1: every result as one object, `mediaType` first; ASCII, so that no name can upset a terminal."""
+
+import json
+from collections.abc import Iterable, Mapping
+
+from mltrust.core.bundle import Bundle
+from mltrust.core.canonical import Json
+from mltrust.core.changes import Difference
+from mltrust.core.manifest import Manifest
+from mltrust.core.report import Check, Notice, Report
+from mltrust.statements.seal import read_seal
+
+
+def document(kind: str, fields: Mapping[str, Json]) -> str:
+    """Return one JSON document of type `application/vnd.mltrust.<kind>.v1+json`."""
+    return json.dumps({"mediaType": f"application/vnd.mltrust.{kind}.v1+json", **fields}, indent=2)
+
+
+def report(found: Report) -> str:
+    """Return a report with its verdict."""
+    return document("report", {"verdict": found.verdict.value, **found.to_json()})
+
+
+def difference(found: Difference) -> str:
+    """Return a difference."""
+    return document("diff", found.to_json())
+
+
+def sealed(bundle: Bundle, path: str, notices: Iterable[Notice]) -> str:
+    """Return what `seal` did."""
+    predicate = read_seal(bundle.statement)
+    fields: dict[str, Json] = {
+        "seal": path,
+        "name": bundle.statement.subject[0].name,
+        "fingerprint": predicate.fingerprint().hex(),
+        "statement": str(bundle.statement.digest()),
+        **{key: predicate.to_json()[key] for key in ("suite", "root", "content_root", "totals", "supersedes")},
+        "receipts": [receipt.to_json() for receipt in bundle.receipts],
+        "notices": [notice.to_json() for notice in notices],
+    }
+    return document("sealed", fields)
+
+
+def fingerprint(manifest: Manifest, suite: str, value: str) -> str:
+    """Return a fingerprint and what it is made of."""
+    content_root = manifest.content_root
+    fields: dict[str, Json] = {
+        "suite": suite,
+        "fingerprint": value,
+        "root": manifest.root.hex(),
+        "content_root": content_root.hex() if content_root else None,
+        "totals": {"files": manifest.size, "tensors": manifest.tensors, "bytes": manifest.bytes},
+    }
+    return document("fingerprint", fields)
+
+
+def receipts(bundle: Bundle, checks: Iterable[Check]) -> str:
+    """Return the receipts of a seal as they stand, and what trusted anchors say of them."""
+    fields: dict[str, Json] = {
+        "statement": str(bundle.statement.digest()),
+        "receipts": [receipt.to_json() for receipt in bundle.receipts],
+        "checks": [check.to_json() for check in checks],
+    }
+    return document("receipts", fields)

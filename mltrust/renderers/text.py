@@ -1,0 +1,206 @@
+"""Text for people: plain words first, colour as decoration, every outside name escaped."""
+
+from collections.abc import Iterable, Iterator
+
+from rich.filesize import decimal
+from rich.text import Text
+
+from mltrust.core.bundle import Bundle
+from mltrust.core.changes import Change, ChangeKind, Difference, changed_bytes
+from mltrust.core.manifest import Entry, Kind
+from mltrust.core.names import printable, shown
+from mltrust.core.receipt import Receipt
+from mltrust.core.report import Check, CheckKind, Notice, Outcome, Report, Verdict
+from mltrust.statements.seal import SealPredicate, read_seal
+
+_VERDICTS = {Verdict.VERIFIED: "bold green", Verdict.FAILED: "bold red", Verdict.INCONCLUSIVE: "bold yellow"}
+_OUTCOMES = {Outcome.PASS: ("ok", "green"), Outcome.FAIL: ("FAIL", "bold red"), Outcome.UNCHECKED: ("?", "yellow")}
+_MAX_LISTED = 50
+_HEADER = "(header)"
+
+
+def report(found: Report, *, verbose: bool = False) -> Text:
+    """Render a report: the verdict, each check, every difference, and what was not looked at."""
+    return _join(_report_lines(found, verbose=verbose))
+
+
+def _report_lines(found: Report, *, verbose: bool) -> Iterator[Text]:
+    yield Text.assemble((found.verdict.upper(), _VERDICTS[found.verdict]), f"  {shown(found.name)}")
+    yield Text(f"  fingerprint  {shown(found.suite)}:{found.fingerprint}", style="dim")
+    for check in found.checks:
+        yield from _check_lines(check)
+        if check.kind is CheckKind.CONTENT:
+            yield from changes(found.changes, indent=4, limit=None if verbose else _MAX_LISTED)
+    yield from notices(found.notices)
+    yield from _unchecked(found)
+
+
+def _check_lines(check: Check) -> Iterator[Text]:
+    word, style = _OUTCOMES[check.outcome]
+    state = f" [{check.state}]" if check.state and check.outcome is not Outcome.PASS else ""
+    yield Text.assemble(f"  {check.kind:<12} ", (f"{word:<5}", style), f" {printable(check.summary)}{state}")
+    if check.hint:
+        yield Text(f"  {'':<12}       hint: {printable(check.hint)}", style="yellow")
+
+
+def _unchecked(found: Report) -> Iterator[Text]:
+    """Say what a reader might believe was checked, and was not."""
+    skipped = [shown(path) for path in found.scope.left_out]
+    if skipped:
+        listed = ", ".join(skipped[:_MAX_LISTED]) + (
+            f" and {len(skipped) - _MAX_LISTED} more" if len(skipped) > _MAX_LISTED else ""
+        )
+        yield Text(f"  not checked  left out by the seal's rules: {listed}", style="dim")
+    if found.content_only:
+        yield Text("  not checked  who vouches for the seal (--content-only)", style="dim")
+
+
+def changes(found: Iterable[Change], *, indent: int = 2, limit: int | None = None) -> Iterator[Text]:
+    """Render changes, the parts of a file below it."""
+    listed = list(found)
+    for change in listed[:limit]:
+        yield _change_line(change, indent)
+        yield from changes(change.parts, indent=indent + 2, limit=limit)
+    if limit is not None and len(listed) > limit:
+        yield Text(f"{'':{indent}}… and {len(listed) - limit} more (--verbose lists all)".replace("…", "..."))
+
+
+def _change_line(change: Change, indent: int) -> Text:
+    style = "yellow" if change.kind in (ChangeKind.RENAMED, ChangeKind.HEADER_ONLY, ChangeKind.POINTER) else "red"
+    name = _HEADER if change.of is Kind.ST_HEADER else shown(change.name)
+    facts = "  ".join(filter(None, (_relation(change), _facts(change), _touched(change), printable(change.note))))
+    return Text.assemble(
+        " " * indent, (f"{change.kind:<13}", style), f" {name}", (f"  {facts}" if facts else "", "dim")
+    )
+
+
+def _relation(change: Change) -> str:
+    if change.other is None:
+        return ""
+    other = shown(change.other)
+    words = {ChangeKind.RENAMED: f"was {other}", ChangeKind.SWAPPED: f"with {other}"}
+    return words.get(change.kind, f"now holds the bytes of {other}")
+
+
+def _facts(change: Change) -> str:
+    before, after = change.before, change.after
+    only = after or before
+    if only is None or only.dtype is None or only.shape is None:
+        if before and after and before.size != after.size:
+            return f"{before.size:,} -> {after.size:,} bytes"
+        return ""
+    now = f"{shown(only.dtype)} {list(only.shape)}"
+    if before and after and (before.dtype, before.shape) != (after.dtype, after.shape):
+        return f"{shown(before.dtype or '')} {list(before.shape or ())} -> {now}"
+    return now
+
+
+def _touched(change: Change) -> str:
+    """Say how many of its bytes a change touches, where that was counted or is made of parts."""
+    size = max((side.size for side in (change.before, change.after) if side), default=0)
+    if change.bytes_changed is None and not change.parts:
+        return ""
+    touched = changed_bytes(change)
+    return f"{touched:,} of {size:,} bytes ({_share(touched, size)})"
+
+
+def _share(part: int, whole: int) -> str:
+    share = 100 * part / whole if whole else 0
+    return f"{share:.2g} %" if 0 < share < 1 else f"{share:.0f} %"
+
+
+def notices(found: Iterable[Notice]) -> Iterator[Text]:
+    """Render what is worth knowing and proves nothing."""
+    for notice in found:
+        yield Text.assemble(("  note         ", "yellow"), f"{shown(notice.path)}: {printable(notice.message)}")
+
+
+def sealed(bundle: Bundle, path: str, found: Iterable[Notice]) -> Text:
+    """Render what `seal` did."""
+    predicate = read_seal(bundle.statement)
+    lines = [
+        Text.assemble(("SEALED", "bold green"), f"  {shown(bundle.statement.subject[0].name)}  in {shown(path)}"),
+        *_facts_of(predicate),
+        *(_receipt_line(receipt) for receipt in bundle.receipts),
+        *notices(found),
+    ]
+    if not bundle.receipts:
+        lines.append(Text("  not anchored: nobody vouches for it yet", style="yellow"))
+    return _join(lines)
+
+
+def _facts_of(predicate: SealPredicate) -> Iterator[Text]:
+    totals = predicate.totals
+    yield Text(f"  {totals.files:,} files, {totals.tensors:,} tensors, {decimal(totals.bytes)}")
+    yield Text(f"  fingerprint  {predicate.suite}:{predicate.fingerprint().hex()}")
+    yield Text(f"  root         {predicate.root}", style="dim")
+    if predicate.content_root:
+        yield Text(f"  content root {predicate.content_root}", style="dim")
+    if predicate.supersedes:
+        yield Text(f"  supersedes   {predicate.supersedes}", style="dim")
+
+
+def _receipt_line(receipt: Receipt) -> Text:
+    when = f", not after {receipt.time.not_after}" if receipt.time.not_after else ""
+    return Text(f"  receipt      {receipt.kind}{when}")
+
+
+def receipts(bundle: Bundle, checks: Iterable[Check]) -> Text:
+    """Render the receipts of a seal, and what the anchors the caller trusts say of them."""
+    lines = [Text(f"statement {bundle.statement.digest()}"), *(_receipt_line(receipt) for receipt in bundle.receipts)]
+    if not bundle.receipts:
+        lines.append(Text("  no receipts"))
+    return _join([*lines, *(line for check in checks for line in _check_lines(check))])
+
+
+def tree(bundle: Bundle) -> Text:
+    """Render a seal: what it states, every file, every tensor, and who signed and anchored it."""
+    return _join(_tree_lines(bundle))
+
+
+def _tree_lines(bundle: Bundle) -> Iterator[Text]:
+    predicate = read_seal(bundle.statement)
+    yield Text(shown(bundle.statement.subject[0].name), style="bold")
+    yield from _facts_of(predicate)
+    for key, value in predicate.annotations.items():
+        yield Text(f"  {shown(key)} = {shown(value)}")
+    for pattern in predicate.parameters.exclude:
+        yield Text(f"  left out     {shown(pattern)}", style="dim")
+    for entry in bundle.manifest.entries:
+        yield from _entry_lines(entry)
+    yield Text(f"  {len(bundle.signatures)} signatures, {len(bundle.receipts)} receipts")
+    yield from (_receipt_line(receipt) for receipt in bundle.receipts)
+
+
+def _entry_lines(entry: Entry) -> Iterator[Text]:
+    leaf = entry.leaf
+    value = (leaf.digest or leaf.child_root).hex()
+    yield Text.assemble(f"  {shown(leaf.name)}  ", (f"{leaf.kind}  {decimal(leaf.size)}  {value[:16]}", "dim"))
+    for key, text in entry.metadata:
+        yield Text(f"    {shown(key)} = {shown(text[:200])}", style="dim")
+    for tensor in entry.tensors():
+        shape = f"{shown(tensor.dtype)} {list(tensor.shape)}"
+        facts = f"  {shape}  {decimal(tensor.size)}  {tensor.digest.hex()[:16]}"
+        yield Text.assemble(f"    {shown(tensor.name)}", (facts, "dim"))
+
+
+def difference(found: Difference, *, verbose: bool = False) -> Text:
+    """Render a difference: what changed, then what stayed the same all the same."""
+    limit = None if verbose else _MAX_LISTED
+    if not found.changes:
+        return Text.assemble(("SAME", "bold green"), f"  {shown(found.before)} and {shown(found.after)}")
+    share = f"{_share(found.bytes_changed, found.bytes_total)} of {decimal(found.bytes_total)}"
+    how = "" if found.measured else ", counted by whole tensors and files"
+    count = len(found.changes)
+    lines = [
+        Text.assemble(("DIFFERENT", "bold red"), f"  {shown(found.before)} and {shown(found.after)}"),
+        *changes(found.changes, limit=limit),
+        Text(f"  {count} {'difference' if count == 1 else 'differences'}, {share}{how}"),
+    ]
+    if found.same_content:
+        lines.append(Text("  same weights, other files: every tensor and all metadata are equal", style="green"))
+    return _join(lines)
+
+
+def _join(lines: Iterable[Text]) -> Text:
+    return Text("\n").join(lines)
