@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, FailFast, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from mltrust.core import canonical
 from mltrust.core.manifest import Entry, Kind, Leaf, Manifest, file_entry, safetensors_entry
@@ -62,7 +62,7 @@ class PartDocument(_Row):
     kind: Literal["st-header", "tensor"]
     name: Annotated[str | None, _Given] = None
     dtype: Annotated[Annotated[str, Field(min_length=1, max_length=64)] | None, _Given] = None
-    shape: Annotated[Annotated[list[_Size], FailFast()] | None, _Given] = None
+    shape: Annotated[Annotated[list[_Size], Field(fail_fast=True)] | None, _Given] = None
     size: _Size
     digest: Hex256
 
@@ -75,13 +75,13 @@ class EntryDocument(_Row):
     size: _Size
     digest: Annotated[Hex256 | None, _Given] = None
     metadata: Annotated[dict[str, str] | None, BeforeValidator(_texts)] = None
-    children: Annotated[Annotated[list[PartDocument], FailFast()] | None, _Given] = None
+    children: Annotated[Annotated[list[PartDocument], Field(fail_fast=True)] | None, _Given] = None
 
 
 class ManifestDocument(Document):
     """The manifest: entries sorted by the UTF-8 bytes of their paths."""
 
-    entries: Annotated[list[EntryDocument], FailFast()]
+    entries: list[EntryDocument]
 
 
 class BundleDocument(Document):
@@ -188,16 +188,21 @@ def _pretty(value: object) -> str:
 
 
 def _manifest_from(value: canonical.Json, where: str) -> Manifest:
-    try:
-        if isinstance(value, dict) and len(value) > _MAX_KEYS:
-            raise FormatError(where, "unknown keys")
-        documents = ManifestDocument.model_validate(value).entries
-    except ValidationError as error:
-        raise FormatError(where, first_surprise(error)) from error
-    manifest = Manifest.of(_entry_from(document, where) for document in documents)
-    if any(document.path != entry.path for document, entry in zip(documents, manifest.entries, strict=True)):
+    rows = value.get("entries") if isinstance(value, dict) and len(value) == 1 else None
+    if not isinstance(rows, list):
+        raise FormatError(where, "needs a list of entries and nothing else")
+    entries = tuple(_entry_from(_row(row, index, where), where) for index, row in enumerate(rows))
+    manifest = Manifest.of(entries)
+    if manifest.entries != entries:
         raise FormatError(where, "entries are not sorted by path")
     return manifest
+
+
+def _row(row: canonical.Json, index: int, where: str) -> EntryDocument:
+    try:
+        return EntryDocument.model_validate(row)
+    except ValidationError as error:
+        raise FormatError(where, f"entries.{index}.{first_surprise(error)}") from error
 
 
 def _entry_from(document: EntryDocument, where: str) -> Entry:

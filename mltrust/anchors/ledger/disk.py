@@ -58,18 +58,21 @@ def read(path: Path, limit: int) -> bytes | None:
         except FileNotFoundError:
             return None
         with os.fdopen(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            found = os.fstat(descriptor)
+            if not stat.S_ISREG(found.st_mode):
                 raise AnchorError(f"could not read {path}: not a regular file")
-            data = file.read(limit + 1)
-    if len(data) > limit:
-        raise AnchorError(f"could not read {path}: larger than {limit} bytes")
-    return data
+            if found.st_size > limit:
+                raise AnchorError(f"could not read {path}: larger than {limit} bytes")
+            return file.read(found.st_size)
 
 
-def mode(path: Path) -> int:
-    """Return the permission bits of a file."""
+def status(path: Path) -> os.stat_result | None:
+    """Return what the system says of a file, of a link itself; None if there is none."""
     with doing(f"look at {path}"):
-        return stat.S_IMODE(path.lstat().st_mode)
+        try:
+            return path.lstat()
+        except FileNotFoundError:
+            return None
 
 
 def make_folder(path: Path, mode: int = 0o777, *, parents: bool = False) -> None:

@@ -18,7 +18,9 @@ MAX_ENTRY_BYTES = 65_535
 """What fits the length field of a C2SP entry bundle; longer lines are never an entry of any version."""
 
 _LINE = re.compile(
-    rb'\{"digest":"(sha256:[0-9a-f]{64})","time":"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)","type":"mltrust/ledger-entry/1"\}'
+    rb'\{"digest":"(sha256:[0-9a-f]{64})",'
+    rb'"time":"(\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\dZ)",'
+    rb'"type":"mltrust/ledger-entry/1"\}'
 )
 
 

@@ -5,6 +5,7 @@ by the SHA-256 of the ledger's origin. It is on disk before the first checkpoint
 """
 
 import os
+import shlex
 import stat
 from collections.abc import Callable
 from hashlib import sha256
@@ -55,8 +56,9 @@ def load(data: Path, origin: str) -> Signer | None:
     pem = disk.read(file, _MAX_KEY_BYTES)
     if pem is None:
         return None
-    if os.name == "posix" and disk.mode(file) & _OTHERS:
-        raise UsageError(f"{file}: others can read this signing key", hint=f"Run: chmod 600 '{file}'")
+    found = disk.status(file)
+    if os.name == "posix" and found is not None and found.st_mode & _OTHERS:
+        raise UsageError(f"{file}: others can read this signing key", hint=f"Run: chmod 600 {shlex.quote(str(file))}")
     try:
         private = load_pem_private_key(pem, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:

@@ -33,7 +33,7 @@ CHECKPOINT = "checkpoint"
 KEY = "verifier-key"
 LOCK = "lock"
 
-MAX_LOG_BYTES = 2**30
+MAX_LOG_BYTES = 2**29  # some 3.6 million entries, which take about as much memory again
 _MAX_KEY_BYTES = 4096
 _ATTEMPTS = 3
 _RESTORE = "Restore the ledger from a backup; mltrust never repairs one."
@@ -90,8 +90,8 @@ class Log:
 
 def exists(folder: Path) -> bool:
     """Tell whether a ledger was begun in `folder`; one that lost its checkpoint but has entries counts."""
-    note, data = _snapshot(folder)
-    return note is not None or bool(data)
+    entries = disk.status(folder / ENTRIES)
+    return disk.status(folder / CHECKPOINT) is not None or (entries is not None and entries.st_size > 0)
 
 
 def verifier_key(folder: Path) -> VerifierKey | None:

@@ -36,6 +36,7 @@ _PUBLIC_KEY_BYTES = 32
 _ID_BYTES = 4
 _MAX_KEY_CHARS = 4096
 _CONTROL = re.compile("[\x00-\x09\x0b-\x1f]")
+_NOT_IN_NAME = re.compile("[\x00-\x1f+\ud800-\udfff]")
 _DASH = "— "
 
 
@@ -177,7 +178,7 @@ def _check_text(text: str, where: str) -> None:
 
 
 def _checked_name(name: str, where: str) -> str:
-    if not name or "+" in name or any(character.isspace() for character in name) or _CONTROL.search(name):
+    if not name or _NOT_IN_NAME.search(name) or any(character.isspace() for character in name):
         raise FormatError(where, f"{_quoted(name)} is not a key name")
     return name
 
