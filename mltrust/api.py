@@ -14,7 +14,7 @@ from mltrust.core.manifest import Manifest
 from mltrust.core.proof import MAX_PROOF_BYTES, Proof
 from mltrust.core.report import Check, Notice, Report
 from mltrust.durable import read_document, write_atomically
-from mltrust.errors import FormatError, SealError, UnreadableError, UsageError
+from mltrust.errors import ArtifactError, FormatError, SealError, UnreadableError, UsageError
 from mltrust.interfaces import Anchor, ArtifactReader, ArtifactSource, Home, Means, Progress, Silent, Trust
 from mltrust.operations.diff import Side
 from mltrust.operations.seal import Labels
@@ -81,6 +81,8 @@ def seal(
 def verify(artifact: AnyPath, *, trust: Trust, seal: AnyPath | None = None, means: Means | None = None) -> Report:
     """Verify a file or folder against its seal and whoever `trust` names; `Report.require()` raises on less."""
     path = Path(artifact)
+    if not path.exists():
+        raise ArtifactError(str(path), "does not exist")
     bundle = read_seal_file(Path(seal) if seal else seal_path(path))
     source = _source(path, _sealed_exclusions(bundle))
     return operations.verify(source, bundle, trust, means or default_means())
@@ -221,5 +223,5 @@ def _read_side(path: Path, rule: Bundle | None, means: Means) -> Side:
         predicate = read_seal(rule.statement)
         suite, exclude = suite_named(predicate.suite), predicate.parameters.exclude if path.is_dir() else ()
     source = _source(path, exclude)
-    reading = operations.fingerprint(source, means, suite)
-    return Side(str(path), reading.manifest, source, reading.files)
+    reading = operations.read_found(source, means, suite)
+    return Side(str(path), reading.manifest, source, reading)

@@ -36,7 +36,10 @@ class Facts(Document):
 
 
 class Change(Document):
-    """One difference. `other` is the old name of something renamed, or the partner of a swap.
+    """One difference.
+
+    `other` is the old name of something renamed, the partner of a swap, or, of something changed, the
+    name whose bytes stand there now.
 
     `bytes_changed` is known only where both sides could be read byte by byte.
     `parts` names the tensors that differ inside a safetensors file; an `st-header` part has the name "".
@@ -176,7 +179,7 @@ class _Moves:
         source = self.origin[name]
         if source is None:
             return change
-        return change.model_copy(update={"other": self.old[source].name, "note": "holds the bytes of another name"})
+        return change.model_copy(update={"other": self.old[source].name})
 
 
 def _change(

@@ -67,6 +67,11 @@ def _shown_character(character: str) -> str:
     return character.encode("unicode_escape", "surrogatepass").decode("ascii")
 
 
+def count(number: int, what: str) -> str:
+    """Count things in words: `1 file`, `2,000 files`."""
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+
+
 def collisions(names: Iterable[str]) -> list[list[str]]:
     """Group names that some file systems would confuse: equal after NFC and case folding."""
     groups: dict[str, list[str]] = defaultdict(list)

@@ -2,9 +2,21 @@
 
 from mltrust.operations.anchor import anchor
 from mltrust.operations.diff import diff
-from mltrust.operations.fingerprint import fingerprint
+from mltrust.operations.fingerprint import fingerprint, read_found
 from mltrust.operations.prove import check, prove
 from mltrust.operations.seal import parameters_for, seal, whole
 from mltrust.operations.verify import verify, vouching
 
-__all__ = ["anchor", "check", "diff", "fingerprint", "parameters_for", "prove", "seal", "verify", "vouching", "whole"]
+__all__ = [
+    "anchor",
+    "check",
+    "diff",
+    "fingerprint",
+    "parameters_for",
+    "prove",
+    "read_found",
+    "seal",
+    "verify",
+    "vouching",
+    "whole",
+]

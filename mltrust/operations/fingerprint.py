@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
+from mltrust.core.changes import Change, ChangeKind
 from mltrust.core.digest import Suite
 from mltrust.core.lfs import is_pointer, may_be_pointer
 from mltrust.core.manifest import Entry, Manifest
@@ -24,6 +25,18 @@ class Reading:
     manifest: Manifest = field(default_factory=lambda: Manifest(()))
     malformed: dict[str, str] = field(default_factory=dict)
     pointers: set[str] = field(default_factory=set)
+
+    def explained(self, change: Change) -> Change:
+        """Say of a changed file whether it is malformed, truncated or a bare pointer as it was read here."""
+        if change.before is None or change.after is None:
+            return change
+        if change.name in self.pointers:
+            note = "a Git LFS pointer stands where the content should be"
+            return change.model_copy(update={"kind": ChangeKind.POINTER, "note": note})
+        if change.name in self.malformed:
+            kind = ChangeKind.TRUNCATED if change.kind is ChangeKind.TRUNCATED else ChangeKind.MALFORMED
+            return change.model_copy(update={"kind": kind, "note": self.malformed[change.name]})
+        return change
 
 
 def fingerprint(source: ArtifactSource, means: Means, suite: Suite) -> Reading:

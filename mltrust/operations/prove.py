@@ -7,6 +7,7 @@ from mltrust.core.bundle import Bundle
 from mltrust.core.digest import Suite, suite_named
 from mltrust.core.manifest import Entry, Kind, Leaf
 from mltrust.core.merkle import Tree
+from mltrust.core.names import count
 from mltrust.core.proof import LeafFields, Level, Proof, broken_level
 from mltrust.core.report import Check, CheckKind, Outcome, Report, Scope
 from mltrust.errors import UsageError
@@ -101,7 +102,7 @@ def _called(proof: Proof) -> str:
 def _content(target: Leaf, content: ArtifactSource, means: Means, suite: Suite) -> Check:
     outcome, summary = Outcome.FAIL, "the given bytes are not the proven ones"
     if any(leaf == target for leaf in _candidates(target, content, means, suite)):
-        outcome, summary = Outcome.PASS, f"the given bytes are the proven ones: {target.size} bytes"
+        outcome, summary = Outcome.PASS, f"the given bytes are the proven ones: {count(target.size, 'byte')}"
     return Check(kind=CheckKind.CONTENT, name="content", outcome=outcome, summary=summary)
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from mltrust.core.bundle import Bundle
 from mltrust.core.changes import Change, ChangeKind, changes_between
 from mltrust.core.digest import suite_named
+from mltrust.core.names import count
 from mltrust.core.receipt import Receipt, Signature
 from mltrust.core.report import Check, CheckKind, Outcome, Report, Scope
 from mltrust.core.statement import Statement
@@ -32,7 +33,7 @@ def verify(source: ArtifactSource, bundle: Bundle, trust: Trust, means: Means) -
     checks = [_agreement(bundle)]  # 2
     sealed_means = replace(means, readers=sealed_readers(predicate.parameters, means.readers))  # 3
     reading = read_found(source, sealed_means, suite_named(predicate.suite))
-    changes = tuple(_classified(bundle, reading))  # 4
+    changes = _differences(bundle, reading)  # 4
     checks += [_content(changes, reading), *vouching(bundle.statement, bundle.receipts, bundle.signatures, trust)]  # 5
     scope = Scope(
         files=reading.manifest.size,
@@ -80,38 +81,23 @@ def receipts_elsewhere(receipts: Sequence[Receipt], statement: Statement) -> lis
     return ["a receipt" for receipt in receipts if receipt.digest != digest]
 
 
-def _classified(bundle: Bundle, reading: Reading) -> Iterator[Change]:
-    """Compare, then say of each changed file whether it is malformed, truncated or a bare pointer."""
-    sealed = bundle.manifest
-    if sealed.root == reading.manifest.root:
-        return
-    for change in changes_between(sealed, reading.manifest):
-        if change.name in reading.pointers and change.before is not None:
-            note = "a Git LFS pointer stands where the content should be"
-            yield change.model_copy(update={"kind": ChangeKind.POINTER, "note": note})
-        elif change.name in reading.malformed and change.before is not None:
-            why = reading.malformed[change.name]
-            kind = ChangeKind.TRUNCATED if change.kind is ChangeKind.TRUNCATED else ChangeKind.MALFORMED
-            yield change.model_copy(update={"kind": kind, "note": why})
-        else:
-            yield change
+def _differences(bundle: Bundle, reading: Reading) -> tuple[Change, ...]:
+    if bundle.manifest.root == reading.manifest.root:
+        return ()
+    return tuple(reading.explained(change) for change in changes_between(bundle.manifest, reading.manifest))
 
 
 def _content(changes: Sequence[Change], reading: Reading) -> Check:
     manifest = reading.manifest
-    what = f"{manifest.size} files, {manifest.tensors} tensors, {manifest.bytes} bytes"
+    what = f"{count(manifest.size, 'file')}, {count(manifest.tensors, 'tensor')}, {count(manifest.bytes, 'byte')}"
     outcome, summary, hint = Outcome.PASS, f"all bytes are the sealed ones: {what}", None
     pointers = sum(change.kind is ChangeKind.POINTER for change in changes)
     if changes and pointers == len(changes):
         outcome, hint = Outcome.UNCHECKED, "Fetch the content: git lfs pull"
-        summary = f"{_count(pointers, 'file')} only a Git LFS pointer, the content is not here"
+        summary = f"{count(pointers, 'file')} only a Git LFS pointer, the content is not here"
     elif changes:
-        outcome, summary = Outcome.FAIL, f"{_count(len(changes), 'difference')} from the sealed bytes"
+        outcome, summary = Outcome.FAIL, f"{count(len(changes), 'difference')} from the sealed bytes"
     return Check(kind=CheckKind.CONTENT, name="content", outcome=outcome, summary=summary, hint=hint)
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def vouching(
@@ -135,7 +121,7 @@ def vouching(
             hint=f"{hint}, or ask for the bytes alone with --content-only.",
         )
     if signatures:
-        summary = f"{_count(len(signatures), 'signature')} not checked"
+        summary = f"{count(len(signatures), 'signature')} not checked"
         yield Check(kind=CheckKind.SIGNATURE, name="signatures", outcome=Outcome.UNCHECKED, summary=summary)
 
 

@@ -8,7 +8,7 @@ from rich.text import Text
 from mltrust.core.bundle import Bundle
 from mltrust.core.changes import Change, ChangeKind, Difference, changed_bytes
 from mltrust.core.manifest import Entry, Kind
-from mltrust.core.names import printable, shown
+from mltrust.core.names import count, printable, shown
 from mltrust.core.receipt import Receipt
 from mltrust.core.report import Check, CheckKind, Notice, Outcome, Report, Verdict
 from mltrust.statements.seal import SealPredicate, read_seal
@@ -131,7 +131,7 @@ def sealed(bundle: Bundle, path: str, found: Iterable[Notice]) -> Text:
 
 def _facts_of(predicate: SealPredicate) -> Iterator[Text]:
     totals = predicate.totals
-    yield Text(f"  {totals.files:,} files, {totals.tensors:,} tensors, {decimal(totals.bytes)}")
+    yield Text(f"  {count(totals.files, 'file')}, {count(totals.tensors, 'tensor')}, {decimal(totals.bytes)}")
     yield Text(f"  fingerprint  {predicate.suite}:{predicate.fingerprint().hex()}")
     yield Text(f"  root         {predicate.root}", style="dim")
     if predicate.content_root:
@@ -168,7 +168,7 @@ def _tree_lines(bundle: Bundle) -> Iterator[Text]:
         yield Text(f"  left out     {shown(pattern)}", style="dim")
     for entry in bundle.manifest.entries:
         yield from _entry_lines(entry)
-    yield Text(f"  {len(bundle.signatures)} signatures, {len(bundle.receipts)} receipts")
+    yield Text(f"  {count(len(bundle.signatures), 'signature')}, {count(len(bundle.receipts), 'receipt')}")
     yield from (_receipt_line(receipt) for receipt in bundle.receipts)
 
 
@@ -191,11 +191,10 @@ def difference(found: Difference, *, verbose: bool = False) -> Text:
         return Text.assemble(("SAME", "bold green"), f"  {shown(found.before)} and {shown(found.after)}")
     share = f"{_share(found.bytes_changed, found.bytes_total)} of {decimal(found.bytes_total)}"
     how = "" if found.measured else ", counted by whole tensors and files"
-    count = len(found.changes)
     lines = [
         Text.assemble(("DIFFERENT", "bold red"), f"  {shown(found.before)} and {shown(found.after)}"),
         *changes(found.changes, limit=limit),
-        Text(f"  {count} {'difference' if count == 1 else 'differences'}, {share}{how}"),
+        Text(f"  {count(len(found.changes), 'difference')}, {share}{how}"),
     ]
     if found.same_content:
         lines.append(Text("  same weights, other files: every tensor and all metadata are equal", style="green"))
