@@ -37,6 +37,7 @@ class LocalSource:
         self.name = name or _label(path.name or path.resolve().name) or "artifact"
         self.exclude = tuple(exclude)
         self.left_out: list[str] = []
+        self._base = path if path.is_dir() else path.parent
         self._exclusions = Exclusions(exclude)
 
     def files(self) -> Iterator[FileEntry]:
@@ -81,17 +82,14 @@ class LocalSource:
 
     def local_path(self, file: FileEntry) -> Path:
         """Return where `file` lies."""
-        return self.path / file.path if self.path.is_dir() else self.path
+        return self._base / file.path
 
     def _open(self, file: FileEntry) -> int:
-        path = os.path.join(self.path, file.path)  # noqa: PTH118  # pathlib costs more than opening the file
+        path = os.path.join(self._base, file.path)  # noqa: PTH118  # pathlib costs more than opening the file
         try:
-            handle = os.open(path, _FLAGS)
-        except NotADirectoryError:
-            handle = _open_single(self.path, file)
+            return os.open(path, _FLAGS)
         except OSError as error:
             raise _trouble(file.path, error) from error
-        return handle
 
     @contextmanager
     def open(self, file: FileEntry) -> Iterator["LocalFile"]:
@@ -229,14 +227,6 @@ def _settle(found: Sequence[FileEntry]) -> None:
     age = now - max(past, default=0)
     if age < _TICK_NS:
         time.sleep((_TICK_NS - age) / 1e9)
-
-
-def _open_single(path: Path, file: FileEntry) -> int:
-    """Open an artifact that is itself one file."""
-    try:
-        return os.open(path, _FLAGS)
-    except OSError as error:
-        raise _trouble(file.path, error) from error
 
 
 def _read_all(handle: int, length: int, path: str) -> bytes:
