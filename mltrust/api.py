@@ -74,7 +74,8 @@ def seal(
     bundle, found = operations.seal(source, means or default_means(), suite_for(suite), labels, previous)
     for backend in anchors:
         (bundle,) = operations.anchor([bundle], backend)
-    write_atomically(target, bundle.to_json())
+    if bundle != previous:  # what says the same stays as it is, to the byte
+        write_atomically(target, bundle.to_json())
     return Sealed(bundle, target, found)
 
 
@@ -130,9 +131,11 @@ def check(proof: AnyPath, *, trust: Trust, content: AnyPath | None = None, means
 def anchor(seals: Sequence[AnyPath], backend: Anchor) -> list[Bundle]:
     """Publish the statements of several seals through one anchor and add the receipts to the seal files."""
     paths = [Path(seal) for seal in seals]
-    bundles = operations.anchor([read_seal_file(path, whole=True) for path in paths], backend)
-    for path, bundle in zip(paths, bundles, strict=True):
-        write_atomically(path, bundle.to_json())
+    before = [read_seal_file(path, whole=True) for path in paths]
+    bundles = operations.anchor(before, backend)
+    for path, old, bundle in zip(paths, before, bundles, strict=True):
+        if bundle != old:
+            write_atomically(path, bundle.to_json())
     return bundles
 
 
@@ -212,8 +215,11 @@ def _is_seal(path: Path) -> bool:
     """Tell a seal file from an artifact that is a file, by its first lines."""
     if not path.is_file() or path.suffix != ".json":
         return False
-    with path.open("rb") as opened:
-        return _MEDIA_MARK in opened.read(_HEAD)
+    try:
+        with path.open("rb") as opened:
+            return _MEDIA_MARK in opened.read(_HEAD)
+    except OSError as error:
+        raise UnreadableError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
 def _read_side(path: Path, rule: Bundle | None, means: Means) -> Side:

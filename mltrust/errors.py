@@ -67,11 +67,15 @@ class AnchorError(UnreadableError):
 
 
 class LedgerError(AnchorError):
-    """A ledger contradicts itself or what was remembered of it; `state` is the anchor state it amounts to."""
+    """A ledger contradicts itself or what was remembered of it; `state` is the anchor state it amounts to.
 
-    def __init__(self, message: str, *, state: str, hint: str | None = None) -> None:
+    `evidence` holds the signed documents that contradict each other: whoever has them can show it to others.
+    """
+
+    def __init__(self, message: str, *, state: str, hint: str | None = None, evidence: tuple[str, ...] = ()) -> None:
         super().__init__(message, hint=hint)
         self.state = state
+        self.evidence = evidence
 
 
 class WriteError(MltrustError):

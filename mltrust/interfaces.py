@@ -168,7 +168,7 @@ class Anchor(Protocol):
         """Return the anchor that `uri` (`scheme:rest`) names; raise `UsageError` if it names none."""
 
     @classmethod
-    def from_key(cls, key: str) -> Self | None:
+    def from_key(cls, key: str) -> "Anchor | None":
         """Return an anchor that confirms receipts offline by a public key alone; None if `key` is not of its kind."""
 
     def publish(self, digests: Sequence[Digest]) -> Sequence[Receipt]:

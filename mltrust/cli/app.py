@@ -3,6 +3,9 @@
 import os
 import sys
 import traceback
+from contextlib import suppress
+from io import TextIOWrapper
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -12,7 +15,8 @@ from mltrust import __version__
 from mltrust.cli import anchor, anchors, check, demo, diff, fingerprint, ledger, prove, seal, show, verify
 from mltrust.cli.console import Console
 from mltrust.cli.exits import Exit, for_error
-from mltrust.errors import MltrustError
+from mltrust.core.names import printable
+from mltrust.errors import MltrustError, UnreadableError
 
 _TRACKER = "https://github.com/mltrust/mltrust/issues"
 
@@ -29,8 +33,14 @@ class Guarded(TyperGroup):
             raise typer.Exit(for_error(error)) from error
         except KeyboardInterrupt:
             raise typer.Exit(Exit.INTERRUPTED) from None
+        except OSError as error:  # a path that cannot be looked at
+            trouble = UnreadableError(f"{error.filename or 'this machine'}: {error.strerror or error}")
+            Console().error(trouble)
+            raise typer.Exit(for_error(trouble)) from error
         except Exception as error:
             if hasattr(error, "exit_code") or isinstance(error, typer.Abort):  # Typer's own: usage errors, exits
+                if hasattr(error, "message"):  # it may quote a file name
+                    error.message = printable(str(error.message))
                 raise
             _show_crash(error)
             raise typer.Exit(Exit.INTERNAL) from error
@@ -90,16 +100,26 @@ app.add_typer(ledger.app, name="ledger", short_help="look into a ledger: log, ch
 
 def main() -> None:
     """Run the command line; a crash ends as exit code 4, so it can never look like a finding."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by whoever started us
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115  # open until the end
+        if isinstance(stream := getattr(sys, name), TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
+    except BrokenPipeError:  # nobody reads what is wrong with the command line
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+        sys.exit(Exit.USAGE)
     except Exception as error:  # noqa: BLE001  # the last line of defence
         _show_crash(error)
         sys.exit(Exit.INTERNAL)
 
 
 def _show_crash(error: Exception) -> None:
-    sys.stderr.write(f"internal error: {type(error).__name__}: {ascii(str(error))[:500]}\n")
-    if os.environ.get("MLTRUST_DEBUG"):
-        traceback.print_exception(error)
-    else:
-        sys.stderr.write(f"hint: this is a defect of mltrust; run with MLTRUST_DEBUG=1 and report it at {_TRACKER}\n")
+    with suppress(OSError):
+        sys.stderr.write(f"internal error: {type(error).__name__}: {ascii(str(error))[:500]}\n")
+        if os.environ.get("MLTRUST_DEBUG"):
+            traceback.print_exception(error)
+        else:
+            hint = "this is a defect of mltrust; run with MLTRUST_DEBUG=1 and report it at"
+            sys.stderr.write(f"hint: {hint} {_TRACKER}\n")

@@ -3,14 +3,14 @@
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cached_property
-from typing import TYPE_CHECKING
+from io import StringIO, TextIOWrapper
+from typing import TYPE_CHECKING, TextIO
 
 from mltrust.core.names import printable
-from mltrust.errors import MltrustError
+from mltrust.errors import MltrustError, WriteError
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
@@ -37,25 +37,15 @@ class Console:
     verbose: bool = False
     color: Color = Color.AUTO
 
-    @cached_property
-    def _out(self) -> "RichConsole":
-        return self._rich(stderr=False)
-
-    @cached_property
-    def _err(self) -> "RichConsole":
-        return self._rich(stderr=True)
-
-    def _rich(self, *, stderr: bool) -> "RichConsole":
+    def _rich(self, stream: TextIO, file: TextIO) -> "RichConsole":
+        """Return a console that draws into `file` what suits `stream`."""
         from rich.console import Console as RichConsole
 
-        stream = sys.stderr if stderr else sys.stdout
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
         forced = {Color.ALWAYS: True, Color.NEVER: False}.get(self.color)
         system = {Color.ALWAYS: "standard", Color.NEVER: None}.get(self.color, "auto")
         return RichConsole(
-            file=stream,
-            force_terminal=forced,
+            file=file,
+            force_terminal=stream.isatty() or None if forced is None else forced,
             no_color=True if self.color is Color.NEVER else None if self.color is Color.AUTO else False,
             color_system=system,  # type: ignore[arg-type]  # one of rich's literals
             soft_wrap=True,
@@ -64,27 +54,42 @@ class Console:
             emoji=False,
         )
 
+    def _write(self, stream: TextIO, text: "Text | str", style: str | None = None) -> None:
+        """Draw, then write: where the reader went away, rich itself would exit with 1."""
+        drawn = StringIO()
+        self._rich(stream, drawn).print(text, style=style)
+        _write(stream, drawn.getvalue())
+
     def result(self, text: "Text | str") -> None:
         """Print what was asked for. A reader that went away changes nothing about the outcome."""
-        try:
-            if isinstance(text, str):  # documents pass as they are
-                sys.stdout.write(text if text.endswith("\n") else text + "\n")
-            else:
-                self._out.print(text)
-            sys.stdout.flush()
-        except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(text, str):  # documents pass as they are
+            _write(sys.stdout, text if text.endswith("\n") else text + "\n")
+        else:
+            self._write(sys.stdout, text)
+
+    def exact(self, text: str) -> None:
+        """Print a text others check to the byte: UTF-8 whatever the terminal speaks; escaped where people read it."""
+        if sys.stdout.isatty():
+            text = "\n".join(map(printable, text.split("\n")))
+        elif isinstance(sys.stdout, TextIOWrapper):
+            sys.stdout.reconfigure(encoding="utf-8", newline="\n")
+        self.result(text)
 
     def talk(self, text: "Text | str") -> None:
         """Print what is only worth knowing."""
         if not self.quiet:
-            self._err.print(printable(text) if isinstance(text, str) else text)
+            self._say(printable(text) if isinstance(text, str) else text)
 
     def error(self, error: MltrustError) -> None:
         """Print an error and its hint."""
-        self._err.print(f"error: {printable(str(error))}", style="bold red" if self._err.is_terminal else None)
+        self._say(f"error: {printable(str(error))}", style="bold red")
         if error.hint:
-            self._err.print(f"hint: {printable(error.hint)}")
+            self._say(f"hint: {printable(error.hint)}")
+
+    def _say(self, text: "Text | str", style: str | None = None) -> None:
+        """Print to stderr; that nobody can read it changes nothing about the outcome."""
+        with suppress(WriteError):
+            self._write(sys.stderr, text, style)
 
     @contextmanager
     def progress(self) -> Iterator["Progress"]:
@@ -98,8 +103,18 @@ class Console:
         from rich.progress import Progress as RichProgress
 
         columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-        with RichProgress(*columns, console=self._err, transient=True) as bar:
+        with RichProgress(*columns, console=self._rich(sys.stderr, sys.stderr), transient=True) as bar:
             yield _Bar(bar, bar.add_task("reading", total=None))
+
+
+def _write(stream: TextIO, text: str) -> None:
+    try:
+        stream.write(text)
+        stream.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # the interpreter flushes again when it ends
+        if not isinstance(error, BrokenPipeError):
+            raise WriteError(f"the result cannot be written: {error.strerror or error}") from error
 
 
 @dataclass(frozen=True)

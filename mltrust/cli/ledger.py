@@ -8,6 +8,7 @@ import typer
 from mltrust.cli.console import Console
 from mltrust.cli.exits import Exit
 from mltrust.cli.options import Format, FormatOption, speaking
+from mltrust.core.names import printable
 from mltrust.errors import LedgerError, UsageError
 
 if TYPE_CHECKING:
@@ -74,6 +75,8 @@ def check(console: Console, ledger: _LedgerOption = None, format_: FormatOption 
         status = backend.check()
     except LedgerError as error:
         console.error(error)
+        for line in "".join(error.evidence).splitlines():
+            console.talk(f"| {line}")
         raise typer.Exit(Exit.FAILED) from error
     fields: dict[str, Json] = {
         "ledger": backend.name,
@@ -87,7 +90,9 @@ def check(console: Console, ledger: _LedgerOption = None, format_: FormatOption 
     if format_ is Format.JSON:
         console.result(json_v1.document("ledger-status", fields))
     else:
-        console.result("\n".join(f"{key.replace('_', ' '):<16} {value}" for key, value in fields.items()))
+        console.result(
+            "\n".join(f"{key.replace('_', ' '):<16} {printable(str(value))}" for key, value in fields.items())
+        )
 
 
 @app.command("checkpoint")
@@ -105,7 +110,7 @@ def checkpoint(
       mltrust ledger checkpoint --key > ledger.pub
     """
     backend = _open(ledger)
-    console.result(backend.verifier_key() if key else backend.checkpoint())
+    console.exact(backend.verifier_key() if key else backend.checkpoint())
 
 
 @app.command("export")

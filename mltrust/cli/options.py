@@ -11,6 +11,7 @@ import typer
 
 from mltrust.cli.console import Color, Console
 from mltrust.cli.exits import for_verdict
+from mltrust.errors import WriteError
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -62,12 +63,24 @@ _Color = Annotated[Color, typer.Option("--color", help="When to colour (NO_COLOR
 def finish(console: Console, rendered: "Text | str", verdict: "Verdict", output: Path | None = None) -> None:
     """Print a report, or write it to `output`, and end with the code of its verdict."""
     if output is not None:
-        from mltrust.durable import write_atomically
-
-        write_atomically(output, (str(rendered) + "\n").encode("utf-8"))
+        write_result(output, (str(rendered) + "\n").encode("utf-8"))
     elif not (console.quiet and verdict == "verified" and not isinstance(rendered, str)):
         console.result(rendered)
     raise typer.Exit(for_verdict(verdict))
+
+
+def write_result(path: Path, data: bytes) -> None:
+    """Write a result to the file the user named; a device or a pipe is written to, never replaced."""
+    from mltrust.durable import write_atomically
+
+    if path.parent != Path("/dev") and (path.is_file() or path.is_dir() or not path.exists()):
+        write_atomically(path, data)
+        return
+    try:
+        with path.open("ab") as opened:  # what a redirected /dev/stdout holds already stays
+            opened.write(data)
+    except OSError as error:
+        raise WriteError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
 def speaking(command: Callable[..., None]) -> Callable[..., None]:

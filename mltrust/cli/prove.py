@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from mltrust.cli.console import Console
-from mltrust.cli.options import SealFile, speaking
+from mltrust.cli.options import SealFile, speaking, write_result
 
 
 @speaking
@@ -27,11 +27,11 @@ def prove(
       mltrust prove model/ --file config.json > proof.json
     """
     from mltrust import api
-    from mltrust.durable import write_atomically
+    from mltrust.renderers import json_v1
 
     proof = api.prove(api.seal_path(seal) if seal.is_dir() else seal, file=file, tensor=tensor).serialize()
     if output is None:
-        console.result(proof.decode("utf-8"))
+        console.result(json_v1.as_ascii(proof.decode("utf-8")))
     else:
-        write_atomically(output, proof)
+        write_result(output, proof)
         console.talk(f"proof written to {output}")

@@ -30,10 +30,10 @@ def trust(
     """Return the trust the options name; the own ledger, if there is one, where they name nobody."""
     named = [*map(open_named, anchors or ()), *(api.anchor_by_key(_key_text(key)) for key in keys or ())]
     if content_only:
-        if named or fingerprint:
+        if named or fingerprint is not None:
             raise UsageError("--content-only asks nobody, so it goes with no --anchor, --key or --fingerprint")
         return Trust(content_only=True)
-    if named or fingerprint:
+    if named or fingerprint is not None:
         return Trust(anchors=named, fingerprint=_checked(fingerprint))
     home = user_home()
     return Trust(assumed=[own_ledger()] if (home.data / "ledger").exists() or (home.data / "keys").exists() else [])

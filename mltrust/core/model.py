@@ -1,5 +1,6 @@
 """The base of every document model: frozen, strict, closed."""
 
+import json
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -18,7 +19,7 @@ class Document(BaseModel):
     @classmethod
     def from_json(cls, value: canonical.Json, where: str) -> Self:
         """Build the document from a parsed JSON `value`; `where` names it in the `FormatError`."""
-        text = canonical.dumps(value)
+        text = json.dumps(value).encode("ascii")  # keeps the order, so that a seal written again is the same file
         canonical.check_bounds(text, where, canonical.MAX_DEPTH, MAX_DOCUMENT_VALUES)  # each may be a costly surprise
         try:
             document = cls.model_validate_json(text)

@@ -6,9 +6,9 @@ each next level from the leaf above it; no size, no root and no leaf hash is tak
 """
 
 import json
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from mltrust.core import canonical
 from mltrust.core.bundle import open_document
@@ -36,6 +36,12 @@ class LeafFields(Document):
     child_size: _Size = 0
     dtype: Annotated[str, Field(max_length=64)] = ""
     shape: tuple[_Size, ...] = ()
+
+    @model_validator(mode="after")
+    def _bound(self) -> Self:
+        if self.kind is not Kind.TENSOR and (self.dtype or self.shape):
+            raise ValueError(f"a {self.kind} has no dtype or shape")
+        return self
 
     @classmethod
     def of(cls, leaf: Leaf) -> "LeafFields":

@@ -5,7 +5,7 @@ from enum import StrEnum
 from mltrust.core.changes import Change
 from mltrust.core.model import Document
 from mltrust.core.receipt import TimeBounds
-from mltrust.errors import NotVerifiedError
+from mltrust.errors import AnchorError, LedgerError, NotVerifiedError
 
 
 class Outcome(StrEnum):
@@ -50,7 +50,10 @@ class Verdict(StrEnum):
 
 
 class Check(Document):
-    """One check: what was looked at, what came out, one line for people, and when an anchor saw it."""
+    """One check: what was looked at, what came out, one line for people, and when an anchor saw it.
+
+    `evidence` holds signed documents that contradict each other, for whoever has to be shown.
+    """
 
     kind: CheckKind
     name: str
@@ -59,6 +62,26 @@ class Check(Document):
     state: AnchorState | None = None
     time: TimeBounds | None = None
     hint: str | None = None
+    evidence: tuple[str, ...] = ()
+
+    @classmethod
+    def of_trouble(cls, name: str, error: AnchorError, outcome: Outcome = Outcome.FAIL) -> "Check":
+        """Return the check an anchor's error amounts to.
+
+        Contradiction is a failure (or `outcome`); being out of reach is neither a pass nor tampering.
+        """
+        state, evidence = AnchorState.UNAVAILABLE, tuple[str, ...]()
+        if isinstance(error, LedgerError):
+            state, evidence = AnchorState(error.state), error.evidence
+        return cls(
+            kind=CheckKind.ANCHOR,
+            name=name,
+            outcome=Outcome.UNCHECKED if state is AnchorState.UNAVAILABLE else outcome,
+            summary=str(error),
+            state=state,
+            hint=error.hint,
+            evidence=evidence,
+        )
 
 
 class Notice(Document):

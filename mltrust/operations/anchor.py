@@ -6,7 +6,7 @@ from mltrust.core.bundle import Bundle
 from mltrust.core.digest import Digest
 from mltrust.core.receipt import Receipt
 from mltrust.core.report import AnchorState, Check, CheckKind, Outcome
-from mltrust.errors import AnchorError, FormatError, LedgerError
+from mltrust.errors import AnchorError, FormatError
 from mltrust.interfaces import Anchor
 
 _UNDECIDED = (AnchorState.UNAVAILABLE, AnchorState.NOT_FINAL)
@@ -15,7 +15,16 @@ _UNDECIDED = (AnchorState.UNAVAILABLE, AnchorState.NOT_FINAL)
 def anchor(bundles: Sequence[Bundle], backend: Anchor) -> list[Bundle]:
     """Publish the statements of `bundles` through `backend` in one go; return them with their receipts."""
     receipts = backend.publish([bundle.statement.digest() for bundle in bundles])
-    return [bundle.with_receipts((receipt,)) for bundle, receipt in zip(bundles, receipts, strict=True)]
+    return [_receipted(bundle, receipt, backend) for bundle, receipt in zip(bundles, receipts, strict=True)]
+
+
+def _receipted(bundle: Bundle, receipt: Receipt, backend: Anchor) -> Bundle:
+    """Add `receipt`, unless one that is there still holds: publishing again leaves a seal as it is."""
+    digest = bundle.statement.digest()
+    theirs = [old for old in bundle.receipts if old.kind == backend.scheme]
+    if any(_confirm(backend, old, digest).outcome is Outcome.PASS for old in theirs):
+        return bundle
+    return bundle.with_receipts((receipt,))
 
 
 def consult(backend: Anchor, receipts: Sequence[Receipt], digest: Digest, *, required: bool) -> Check:
@@ -40,14 +49,14 @@ def _confirm(backend: Anchor, receipt: Receipt, digest: Digest) -> Check:
     except FormatError as error:
         return _check(backend, AnchorState.REPLACED, Outcome.FAIL, str(error), error.hint)
     except AnchorError as error:
-        return _trouble(backend, error)
+        return Check.of_trouble(backend.name, error)
 
 
 def _found(backend: Anchor, digest: Digest) -> list[Check]:
     try:
         return [_confirm(backend, receipt, digest) for receipt in backend.find(digest)]
     except AnchorError as error:
-        return [_trouble(backend, error)]
+        return [Check.of_trouble(backend.name, error)]
 
 
 def _judge(checks: Sequence[Check], backend: Anchor, *, required: bool) -> Check:
@@ -62,13 +71,6 @@ def _judge(checks: Sequence[Check], backend: Anchor, *, required: bool) -> Check
     absent = _check(backend, AnchorState.ABSENT, Outcome.UNCHECKED, f"{backend.name} has never seen this seal", hint)
     answer = checks[0] if checks else absent
     return answer.model_copy(update={"outcome": Outcome.FAIL}) if required else answer
-
-
-def _trouble(backend: Anchor, error: AnchorError) -> Check:
-    """Contradiction is a failure; being out of reach is neither a pass nor tampering."""
-    if isinstance(error, LedgerError):
-        return _check(backend, AnchorState(error.state), Outcome.FAIL, str(error), error.hint)
-    return _check(backend, AnchorState.UNAVAILABLE, Outcome.UNCHECKED, str(error), error.hint)
 
 
 def _check(backend: Anchor, state: AnchorState, outcome: Outcome, summary: str, hint: str | None) -> Check:

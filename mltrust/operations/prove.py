@@ -10,7 +10,7 @@ from mltrust.core.merkle import Tree
 from mltrust.core.names import count
 from mltrust.core.proof import LeafFields, Level, Proof, broken_level
 from mltrust.core.report import Check, CheckKind, Outcome, Report, Scope
-from mltrust.errors import UsageError
+from mltrust.errors import FormatError, UsageError
 from mltrust.interfaces import ArtifactSource, Means, Trust
 from mltrust.operations.fingerprint import read_found
 from mltrust.operations.seal import whole
@@ -118,7 +118,10 @@ def _candidates(target: Leaf, content: ArtifactSource, means: Means, suite: Suit
         return
     for file in content.files():
         for reader in means.readers[:-1]:
-            parts = reader.parts(file, content)
+            try:
+                parts = reader.parts(file, content)
+            except FormatError:  # the raw bytes of something else, then
+                continue
             entry = parts.entry(means.engine.digest(parts.segments, content, suite, means.progress))
             yield replace(entry.leaf, name=target.name)
             yield from entry.children

@@ -1,6 +1,7 @@
 """JSON, version 1: every result as one object, `mediaType` first; ASCII, so that no name can upset a terminal."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 
 from mltrust.core.bundle import Bundle
@@ -14,6 +15,14 @@ from mltrust.statements.seal import read_seal
 def document(kind: str, fields: Mapping[str, Json]) -> str:
     """Return one JSON document of type `application/vnd.mltrust.<kind>.v1+json`."""
     return json.dumps({"mediaType": f"application/vnd.mltrust.{kind}.v1+json", **fields}, indent=2)
+
+
+_UNSAFE = re.compile(r"[^\n -~]")
+
+
+def as_ascii(text: str) -> str:
+    """Return the same JSON with every character but plain ASCII escaped; outside strings there is none."""
+    return _UNSAFE.sub(lambda found: json.dumps(found[0])[1:-1], text)
 
 
 def report(found: Report) -> str:

@@ -17,6 +17,7 @@ _VERDICTS = {Verdict.VERIFIED: "bold green", Verdict.FAILED: "bold red", Verdict
 _OUTCOMES = {Outcome.PASS: ("ok", "green"), Outcome.FAIL: ("FAIL", "bold red"), Outcome.UNCHECKED: ("?", "yellow")}
 _MAX_LISTED = 50
 _HEADER = "(header)"
+_MARGIN = " " * 21
 
 
 def report(found: Report, *, verbose: bool = False) -> Text:
@@ -28,19 +29,23 @@ def _report_lines(found: Report, *, verbose: bool) -> Iterator[Text]:
     yield Text.assemble((found.verdict.upper(), _VERDICTS[found.verdict]), f"  {shown(found.name)}")
     yield Text(f"  fingerprint  {shown(found.suite)}:{found.fingerprint}", style="dim")
     for check in found.checks:
-        yield from _check_lines(check)
+        yield from _check_lines(check, verbose=verbose)
         if check.kind is CheckKind.CONTENT:
             yield from changes(found.changes, indent=4, limit=None if verbose else _MAX_LISTED)
     yield from notices(found.notices)
     yield from _unchecked(found)
 
 
-def _check_lines(check: Check) -> Iterator[Text]:
+def _check_lines(check: Check, *, verbose: bool = False) -> Iterator[Text]:
     word, style = _OUTCOMES[check.outcome]
     state = f" [{check.state}]" if check.state and check.outcome is not Outcome.PASS else ""
     yield Text.assemble(f"  {check.kind:<12} ", (f"{word:<5}", style), f" {printable(check.summary)}{state}")
     if check.hint:
-        yield Text(f"  {'':<12}       hint: {printable(check.hint)}", style="yellow")
+        yield Text(f"{_MARGIN}hint: {printable(check.hint)}", style="yellow")
+    if check.evidence and not verbose:
+        yield Text(f"{_MARGIN}the signed evidence: --verbose or --format json", style="yellow")
+    for document in check.evidence if verbose else ():
+        yield from (Text(f"{_MARGIN}| {printable(line)}") for line in document.splitlines())
 
 
 def _unchecked(found: Report) -> Iterator[Text]:

@@ -35,14 +35,15 @@ class LocalSource:
     def __init__(self, path: Path, exclude: Sequence[str] = (), name: str | None = None) -> None:
         self.path = path
         self.name = name or _label(path.name or path.resolve().name) or "artifact"
-        self.exclude = tuple(exclude)
-        self.left_out: list[str] = []
+        self.exclude: Sequence[str] = tuple(exclude)
+        self.left_out: Sequence[str] = ()
+        self._left_out: list[str] = []
         self._base = path if path.is_dir() else path.parent
         self._exclusions = Exclusions(exclude)
 
     def files(self) -> Iterator[FileEntry]:
         """List the files; raise `ArtifactError` for whatever cannot be sealed or verified as content."""
-        self.left_out = []
+        self.left_out = self._left_out = []
         found = list(self._list())
         _settle(found)
         return iter(found)
@@ -77,7 +78,7 @@ class LocalSource:
             return False
         if folder and path.startswith((SEAL_NAME, TEMP_PREFIX)):
             raise ArtifactError(path, "a folder stands where a file of mltrust belongs")
-        self.left_out.append(path)
+        self._left_out.append(path)
         return True
 
     def local_path(self, file: FileEntry) -> Path:

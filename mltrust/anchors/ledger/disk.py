@@ -76,9 +76,11 @@ def status(path: Path) -> os.stat_result | None:
 
 
 def make_folder(path: Path, mode: int = 0o777, *, parents: bool = False) -> None:
-    """Create a folder unless it is there."""
+    """Create a folder durably unless it is there."""
     with doing(f"create {path}"):
-        path.mkdir(mode, parents=parents, exist_ok=True)
+        if not path.is_dir():
+            path.mkdir(mode, parents=parents, exist_ok=True)
+            sync_folder(path.parent)
 
 
 def create(path: Path, data: bytes, mode: int = 0o666) -> None:
@@ -151,7 +153,8 @@ def locked(path: Path, timeout: float) -> Iterator[None]:
     try:
         yield
     finally:
-        lock.release()
+        with doing(f"unlock {path}"):
+            lock.release()
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

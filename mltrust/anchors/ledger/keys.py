@@ -40,7 +40,6 @@ def create(data: Path, random: Callable[[int], bytes]) -> Signer:
     pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     disk.make_folder(data, parents=True)
     disk.make_folder(data / "keys", 0o700)
-    disk.sync_folder(data)
     disk.create(path(data, origin), pem, 0o600)
     return Signer(origin, private)
 

@@ -91,10 +91,12 @@ def refuse_rollback(log: Log, last: SignedCheckpoint | None, hint: str) -> None:
     """Raise a `LedgerError` that holds both checkpoints if `log` does not begin with what `last` commits to."""
     if last is None or log.begins_with(last.checkpoint):
         return
-    what = "goes back behind" if last.checkpoint.size > log.size else "contradicts"
-    evidence = f"signed was {last.text!a}, found is {log.signed.text!a}"
-    message = f"{log.folder}: the ledger {what} a checkpoint it signed: {evidence}"
-    raise LedgerError(message, state=AnchorState.ROLLBACK, hint=hint)
+    seen, found = last.checkpoint.size, log.size
+    what = f"contradicts a checkpoint it signed at size {seen}"
+    if seen > found:
+        what = f"goes back behind a checkpoint it signed: from size {seen} to {found}"
+    message = f"{log.folder}: the ledger {what}"
+    raise LedgerError(message, state=AnchorState.ROLLBACK, hint=hint, evidence=(last.text, log.signed.text))
 
 
 def _damaged(file: Path) -> AnchorError:

@@ -78,8 +78,5 @@ def verified(name: str, proven: Proven, where: str) -> Check:
 
 def refused(name: str, error: AnchorError) -> Check:
     """Return the check that `error` amounts to: a finding, or neither that nor a pass."""
-    outcome, state = Outcome.UNCHECKED, AnchorState.UNAVAILABLE
-    if isinstance(error, LedgerError):
-        outcome = Outcome.UNCHECKED if isinstance(error, ForeignReceiptError) else Outcome.FAIL
-        state = AnchorState(error.state)
-    return Check(kind=CheckKind.ANCHOR, name=name, outcome=outcome, state=state, summary=str(error), hint=error.hint)
+    foreign = isinstance(error, ForeignReceiptError)
+    return Check.of_trouble(name, error, Outcome.UNCHECKED if foreign else Outcome.FAIL)
