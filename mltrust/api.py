@@ -1,5 +1,6 @@
 """The Python face: the verbs on paths. Nothing here prints, exits, or looks for a home of its own."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
@@ -23,6 +24,7 @@ from mltrust.statements.seal import SealPredicate, fingerprint_of, read_seal
 AnyPath = str | PathLike[str]
 _MEDIA_MARK = MEDIA_TYPE.encode()
 _HEAD = 256
+_WILD = re.compile(r"[*?\[\]\\!# ]")
 
 
 @dataclass(frozen=True)
@@ -97,8 +99,8 @@ def fingerprint(
     means = means or default_means()
     source = _source(path, _exclusions(path, seal_path(path), exclude))
     chosen = suite_for(suite)
-    manifest = operations.fingerprint(source, means, chosen).manifest
-    parameters = operations.parameters_for(source, means.readers)
+    reading = operations.fingerprint(source, means, chosen)
+    manifest, parameters = reading.manifest, operations.parameters_for(source, reading.readers)
     return Fingerprint(manifest, chosen.name, fingerprint_of(chosen.name, manifest.size, manifest.root, parameters))
 
 
@@ -164,8 +166,9 @@ def anchor_by_key(key: str) -> Anchor:
 
 
 def default_means(jobs: int | None = None, progress: Progress | None = None, engine: str = "threads") -> Means:
-    """Return the readers that come with mltrust and an engine with `jobs` threads (None: one a core)."""
-    readers: list[ArtifactReader] = [registry.load("readers", name)() for name in ("safetensors", "opaque")]
+    """Return every installed reader, the opaque one last, and an engine with `jobs` threads (None: one a core)."""
+    known = sorted(registry.names("readers"), key=lambda name: name == "opaque")
+    readers: list[ArtifactReader] = [registry.load("readers", name)() for name in known]
     return Means(readers, registry.load("engines", engine)(jobs), progress or Silent())
 
 
@@ -198,7 +201,7 @@ def _exclusions(artifact: Path, target: Path, extra: Sequence[str]) -> tuple[str
     patterns = [*DEFAULT_EXCLUDE, *extra]
     inside = target.resolve()
     if inside.is_relative_to(artifact.resolve()):
-        patterns.append(f"/{inside.relative_to(artifact.resolve()).as_posix()}")
+        patterns.append("/" + _WILD.sub(r"\\\g<0>", inside.relative_to(artifact.resolve()).as_posix()))
     return tuple(dict.fromkeys(patterns))
 
 

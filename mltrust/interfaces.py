@@ -14,6 +14,7 @@ from mltrust.core.digest import Digest, Suite
 from mltrust.core.manifest import Entry, Manifest
 from mltrust.core.receipt import Receipt
 from mltrust.core.report import Check, Notice
+from mltrust.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,3 +201,7 @@ class Trust:
     assumed: Sequence[Anchor] = ()
     fingerprint: str | None = None
     content_only: bool = False
+
+    def __post_init__(self) -> None:
+        if self.content_only and (self.anchors or self.assumed or self.fingerprint):
+            raise UsageError("to ask for the content only is to ask nobody: name no anchor, key or fingerprint with it")

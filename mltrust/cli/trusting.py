@@ -5,7 +5,7 @@ from pathlib import Path
 
 from mltrust import api
 from mltrust.cli.home import anchor_names, own_ledger_uri, user_home
-from mltrust.core.digest import parse_hex
+from mltrust.core.digest import parse_hex, suite_named
 from mltrust.durable import read_document
 from mltrust.errors import FormatError, UsageError
 from mltrust.interfaces import Anchor, Trust
@@ -29,21 +29,21 @@ def trust(
 ) -> Trust:
     """Return the trust the options name; the own ledger, if there is one, where they name nobody."""
     named = [*map(open_named, anchors or ()), *(api.anchor_by_key(_key_text(key)) for key in keys or ())]
-    if content_only:
-        if named or fingerprint is not None:
-            raise UsageError("--content-only asks nobody, so it goes with no --anchor, --key or --fingerprint")
-        return Trust(content_only=True)
-    if named or fingerprint is not None:
-        return Trust(anchors=named, fingerprint=_checked(fingerprint))
+    if named or content_only or fingerprint is not None:
+        return Trust(anchors=named, fingerprint=_checked(fingerprint), content_only=content_only)
     home = user_home()
     return Trust(assumed=[own_ledger()] if (home.data / "ledger").exists() or (home.data / "keys").exists() else [])
 
 
 def _checked(fingerprint: str | None) -> str | None:
+    """Return the hexadecimal digits, also of a fingerprint as reports show it: `mltrust-1:...`."""
     if fingerprint is None:
         return None
+    suite, _, digits = fingerprint.rpartition(":")
     try:
-        return parse_hex(fingerprint, "--fingerprint").hex()
+        if suite:
+            suite_named(suite)
+        return parse_hex(digits, "--fingerprint").hex()
     except FormatError as error:
         raise UsageError(str(error)) from error
 

@@ -16,8 +16,9 @@ TEMP_PREFIX = ".mltrust-tmp-"
 DEFAULT_EXCLUDE = ("/.git", "/.cache/huggingface", "/.dvc/cache", "/.dvc/tmp", f"/{SEAL_NAME}", f"/{TEMP_PREFIX}*")
 
 MAX_PATTERNS = 256
-# Patterns come from seals too. Each run of stars multiplies the work of a match; three keep it small.
+# Patterns come from seals too. Each run of stars multiplies the work of a match; so few keep it small.
 _MAX_STARS = 3
+_MAX_STARS_IN_ALL = 64
 _STARS = re.compile(r"\*+")
 _LITERAL = re.compile(r"/[^*?\[\]\\!#]*[^*?\[\]\\!# /]")
 _PREFIX = re.compile(r"/[^*?\[\]\\!#/]+\*")
@@ -35,6 +36,8 @@ class Exclusions:
             _check(pattern)
         if len(patterns) > MAX_PATTERNS:
             raise UsageError(f"{len(patterns)} patterns to exclude, at most {MAX_PATTERNS} are allowed")
+        if len(_STARS.findall("\n".join(patterns))) > _MAX_STARS_IN_ALL:
+            raise UsageError(f"the patterns to exclude have more than {_MAX_STARS_IN_ALL} stars in all")
         self._paths = {pattern[1:] for pattern in patterns if _LITERAL.fullmatch(pattern)}
         self._prefixes = tuple(pattern[1:-1] for pattern in patterns if _PREFIX.fullmatch(pattern))
         plain = (_LITERAL, _PREFIX)

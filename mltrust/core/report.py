@@ -52,7 +52,8 @@ class Verdict(StrEnum):
 class Check(Document):
     """One check: what was looked at, what came out, one line for people, and when an anchor saw it.
 
-    `evidence` holds signed documents that contradict each other, for whoever has to be shown.
+    `evidence` holds signed documents that contradict each other, for whoever has to be shown. What is
+    `required` was named by the caller: while it is unchecked, nothing is verified.
     """
 
     kind: CheckKind
@@ -63,6 +64,7 @@ class Check(Document):
     time: TimeBounds | None = None
     hint: str | None = None
     evidence: tuple[str, ...] = ()
+    required: bool = False
 
     @classmethod
     def of_trouble(cls, name: str, error: AnchorError, outcome: Outcome = Outcome.FAIL) -> "Check":
@@ -119,12 +121,17 @@ class Report(Document):
 
     @property
     def verdict(self) -> Verdict:
-        """FAILED if any check fails; VERIFIED if content passed and somebody trusted vouches; else INCONCLUSIVE."""
+        """FAILED if any check fails; VERIFIED if content passed and all who were named vouch; else INCONCLUSIVE.
+
+        Where nobody was named, one of those who are assumed has to vouch.
+        """
         outcomes = [check.outcome for check in self.checks]
         if Outcome.FAIL in outcomes:
             return Verdict.FAILED
         content = [c.outcome for c in self.checks if c.kind in (CheckKind.CONTENT, CheckKind.PROOF)]
         if not content or any(outcome is not Outcome.PASS for outcome in content):
+            return Verdict.INCONCLUSIVE
+        if any(check.required and check.outcome is not Outcome.PASS for check in self.checks):
             return Verdict.INCONCLUSIVE
         return Verdict.VERIFIED if self.content_only or self.vouchers else Verdict.INCONCLUSIVE
 

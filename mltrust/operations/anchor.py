@@ -33,14 +33,15 @@ def consult(backend: Anchor, receipts: Sequence[Receipt], digest: Digest, *, req
     1. Each receipt of its kind is confirmed; the first that holds settles it.
     2. Where none holds, the anchor is asked whether it knows the digest all the same.
     3. If it does not, the worst that a receipt showed is the answer, else that it is absent.
-    4. Silence of a `required` anchor is a failure; of any other it is unchecked.
+    4. Silence of a `required` anchor is a failure; of any other it is unchecked. Being out of reach is
+       unchecked either way, and keeps a report that requires it from being VERIFIED.
     """
     checks = [_confirm(backend, receipt, digest) for receipt in receipts if receipt.kind == backend.scheme]
     good = next((check for check in checks if check.outcome is Outcome.PASS), None)
-    if good is not None:
-        return good
-    checks += _found(backend, digest)
-    return _judge(checks, backend, required=required)
+    if good is None:
+        checks += _found(backend, digest)
+        good = _judge(checks, backend, required=required)
+    return good.model_copy(update={"required": required})
 
 
 def _confirm(backend: Anchor, receipt: Receipt, digest: Digest) -> Check:
@@ -67,8 +68,8 @@ def _judge(checks: Sequence[Check], backend: Anchor, *, required: bool) -> Check
     undecided = next((check for check in checks if check.state in _UNDECIDED), None)
     if undecided is not None:
         return undecided
-    hint = "Publish it there with mltrust anchor, or trust whoever vouches for it with --anchor or --key."
-    absent = _check(backend, AnchorState.ABSENT, Outcome.UNCHECKED, f"{backend.name} has never seen this seal", hint)
+    hint = "Publish it with mltrust anchor SEAL --to URI, or trust whoever does vouch for it."
+    absent = _check(backend, AnchorState.ABSENT, Outcome.UNCHECKED, f"{backend.name} does not vouch for it", hint)
     answer = checks[0] if checks else absent
     return answer.model_copy(update={"outcome": Outcome.FAIL}) if required else answer
 

@@ -17,12 +17,16 @@ from mltrust.interfaces import ArtifactReader, ArtifactSource, FileEntry, Means,
 class Reading:
     """What was read of an artifact.
 
+    `readers` are those that cut files into parts, in order, and the last one, which takes all others.
+
     `malformed` says why a file could not be cut by its reader (it was then hashed as a whole), and
     `pointers` names the Git LFS pointers; both stay empty in a strict reading, which refuses such files.
     """
 
     files: Sequence[FileEntry]
     manifest: Manifest = field(default_factory=lambda: Manifest(()))
+    readers: Sequence[ArtifactReader] = ()
+    used: set[str] = field(default_factory=set)
     malformed: dict[str, str] = field(default_factory=dict)
     pointers: set[str] = field(default_factory=set)
 
@@ -59,6 +63,8 @@ def _read(source: ArtifactSource, means: Means, suite: Suite, *, strict: bool) -
     segments = [segment for part in parts for segment in part.segments]
     digests = means.engine.digest(segments, source, suite, means.progress)
     reading.manifest = Manifest.of(_entries(parts, digests))
+    *special, rest = means.readers
+    reading.readers = (*(reader for reader in special if reader.name in reading.used), rest)
     return reading
 
 
@@ -79,9 +85,11 @@ def _cut(
         return readers[-1].parts(file, source)
     reader = next(reader for reader in readers if reader.accepts(file))
     try:
-        return reader.parts(file, source)
+        parts = reader.parts(file, source)
     except FormatError as error:
         if strict:
             raise
         reading.malformed[file.path] = error.what
         return readers[-1].parts(file, source)
+    reading.used.add(reader.name)
+    return parts

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from posixpath import basename, splitext
 
-from mltrust.core.names import collisions
+from mltrust.core.names import collisions, printable
 from mltrust.core.report import Notice
 from mltrust.interfaces import ArtifactSource, FileEntry
 
@@ -44,7 +44,7 @@ def _config_notices(file: FileEntry, source: ArtifactSource) -> Iterator[Notice]
         yield Notice(code="remote-code", path=file.path, message=message)
     base = config.get("base_model_name_or_path")
     if basename(file.path) == _ADAPTER and isinstance(base, str):
-        message = f"an adapter of {base[:200]}, whose weights are not sealed here"
+        message = f"an adapter of {printable(base[:200])}, whose weights are not sealed here"
         yield Notice(code="base-not-sealed", path=file.path, message=message)
 
 

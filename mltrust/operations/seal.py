@@ -23,7 +23,7 @@ class Labels:
 
 
 def parameters_for(source: ArtifactSource, readers: Sequence[ArtifactReader]) -> Parameters:
-    """Return the parameters a seal records: the effective exclusions and the readers in their order."""
+    """Return the parameters a seal records: the effective exclusions, and the readers that were needed, in order."""
     versions = tuple(ReaderVersion(name=reader.name, version=reader.version) for reader in readers)
     return Parameters(exclude=tuple(source.exclude), readers=versions)
 
@@ -42,7 +42,7 @@ def seal(
     """
     reading = fingerprint(source, means, suite)
     found = (*_inspect(reading, means.readers, source), *notices(reading.files, source))
-    parameters = parameters_for(source, means.readers)
+    parameters = parameters_for(source, reading.readers)
     statement = seal_statement(
         labels.name, reading.manifest, suite, parameters, annotations=labels.annotations, supersedes=None
     )

@@ -34,7 +34,8 @@ def verify(source: ArtifactSource, bundle: Bundle, trust: Trust, means: Means) -
     sealed_means = replace(means, readers=sealed_readers(predicate.parameters, means.readers))  # 3
     reading = read_found(source, sealed_means, suite_named(predicate.suite))
     changes = _differences(bundle, reading)  # 4
-    checks += [_content(changes, reading), *vouching(bundle.statement, bundle.receipts, bundle.signatures, trust)]  # 5
+    checks.append(_content(bundle, changes, reading))
+    checks += vouching(bundle.statement, bundle.receipts, bundle.signatures, trust)  # 5
     scope = Scope(
         files=reading.manifest.size,
         tensors=reading.manifest.tensors,
@@ -87,7 +88,7 @@ def _differences(bundle: Bundle, reading: Reading) -> tuple[Change, ...]:
     return tuple(reading.explained(change) for change in changes_between(bundle.manifest, reading.manifest))
 
 
-def _content(changes: Sequence[Change], reading: Reading) -> Check:
+def _content(bundle: Bundle, changes: Sequence[Change], reading: Reading) -> Check:
     manifest = reading.manifest
     what = f"{count(manifest.size, 'file')}, {count(manifest.tensors, 'tensor')}, {count(manifest.bytes, 'byte')}"
     outcome, summary, hint = Outcome.PASS, f"all bytes are the sealed ones: {what}", None
@@ -95,6 +96,8 @@ def _content(changes: Sequence[Change], reading: Reading) -> Check:
     if changes and pointers == len(changes):
         outcome, hint = Outcome.UNCHECKED, "Fetch the content: git lfs pull"
         summary = f"{count(pointers, 'file')} only a Git LFS pointer, the content is not here"
+    elif not changes and manifest != bundle.manifest:
+        outcome, summary = Outcome.FAIL, "the seal lists metadata that the sealed files do not have"
     elif changes:
         outcome, summary = Outcome.FAIL, f"{count(len(changes), 'difference')} from the sealed bytes"
     return Check(kind=CheckKind.CONTENT, name="content", outcome=outcome, summary=summary, hint=hint)
@@ -128,6 +131,7 @@ def vouching(
 def _fingerprint(statement: Statement, expected: str) -> Check:
     found = read_seal(statement).fingerprint().hex()
     good = found == expected
-    summary = "the fingerprint is the one you gave" if good else f"the fingerprint is {found}, not the one you gave"
+    covered = "the fingerprint is the one you gave; it does not cover the seal's name and annotations"
+    summary = covered if good else f"the fingerprint is {found}, not the one you gave"
     outcome = Outcome.PASS if good else Outcome.FAIL
     return Check(kind=CheckKind.FINGERPRINT, name="fingerprint", outcome=outcome, summary=summary)

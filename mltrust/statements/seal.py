@@ -4,14 +4,14 @@ import hashlib
 from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from mltrust.core import canonical
 from mltrust.core.digest import SUITES, Suite, suite_named
 from mltrust.core.manifest import Manifest, ns, u64
-from mltrust.core.model import Document
+from mltrust.core.model import Document, first_surprise
 from mltrust.core.statement import Hex256, Statement, Subject
-from mltrust.errors import FormatError
+from mltrust.errors import FormatError, UsageError
 
 PREDICATE_TYPE = "https://mltrust/seal/v1"
 
@@ -75,20 +75,33 @@ def seal_statement(
     annotations: Mapping[str, str] | None = None,
     supersedes: str | None = None,
 ) -> Statement:
-    """State what `manifest` amounts to. The same manifest and options give the same statement, byte for byte."""
+    """State what `manifest` amounts to. The same manifest and options give the same statement, byte for byte.
+
+    Raises:
+        UsageError: The name or an annotation is empty, too long or not valid Unicode.
+    """
+    try:
+        predicate = _predicate(manifest, suite, parameters, annotations or {}, supersedes)
+        subject = Subject(name=name, digest={suite.name: predicate.fingerprint().hex()})
+    except ValidationError as error:
+        raise UsageError(f"this cannot be stated: {first_surprise(error)}") from error
+    return Statement(subject=(subject,), predicate_type=PREDICATE_TYPE, predicate=predicate.to_json())
+
+
+def _predicate(
+    manifest: Manifest, suite: Suite, parameters: Parameters, annotations: Mapping[str, str], supersedes: str | None
+) -> SealPredicate:
     content_root = manifest.content_root
-    predicate = SealPredicate(
+    return SealPredicate(
         suite=suite.name,
         size=manifest.size,
         root=manifest.root.hex(),
         content_root=content_root.hex() if content_root is not None else None,
         parameters=parameters,
         totals=Totals(files=manifest.size, tensors=manifest.tensors, bytes=manifest.bytes),
-        annotations=dict(annotations or {}),
+        annotations=dict(annotations),
         supersedes=supersedes,
     )
-    subject = Subject(name=name, digest={suite.name: predicate.fingerprint().hex()})
-    return Statement(subject=(subject,), predicate_type=PREDICATE_TYPE, predicate=predicate.to_json())
 
 
 def read_seal(statement: Statement) -> SealPredicate:

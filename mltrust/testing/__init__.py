@@ -8,13 +8,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from mltrust.testing.memory_anchor import MemoryAnchor
+from mltrust.testing.memory_source import MemorySource
 
 if TYPE_CHECKING:
     from mltrust.testing.anchor_contract import AnchorContract
+    from mltrust.testing.engine_contract import EngineContract
+    from mltrust.testing.reader_contract import ReaderContract
+    from mltrust.testing.source_contract import SourceContract
 
-__all__ = ["AnchorContract", "MemoryAnchor"]
+__all__ = ["AnchorContract", "EngineContract", "MemoryAnchor", "MemorySource", "ReaderContract", "SourceContract"]
 
-_SUITES = {"AnchorContract": "mltrust.testing.anchor_contract"}
+_SUITES = {
+    "AnchorContract": "mltrust.testing.anchor_contract",
+    "EngineContract": "mltrust.testing.engine_contract",
+    "ReaderContract": "mltrust.testing.reader_contract",
+    "SourceContract": "mltrust.testing.source_contract",
+}
 
 
 def __getattr__(name: str) -> object:

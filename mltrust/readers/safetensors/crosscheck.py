@@ -20,6 +20,8 @@ def cross_check(entry: Entry, path: Path | None) -> Iterator[Notice]:
     try:
         theirs = _as_the_library_reads(path)
     except ModuleNotFoundError:
+        message = "not held against the safetensors library, which needs NumPy to open it"
+        yield Notice(code="not-cross-checked", path=entry.path, message=message)
         return
     except Exception as error:  # the library's own error type; any refusal means the same
         if all(tensor.dtype in BITS for tensor in entry.tensors()):

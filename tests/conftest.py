@@ -1,0 +1,134 @@
+"""Builders every test may use; tests never import each other."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from mltrust.core.bundle import Bundle
+from mltrust.core.digest import BLAKE3, Suite
+from mltrust.core.exclusion import DEFAULT_EXCLUDE
+from mltrust.core.report import Report
+from mltrust.engines.threads import ThreadsEngine
+from mltrust.interfaces import Means, Silent, Trust
+from mltrust.operations.seal import Labels, seal
+from mltrust.operations.verify import verify
+from mltrust.readers.opaque import OpaqueReader
+from mltrust.readers.safetensors import SafetensorsReader
+from mltrust.sources.local import LocalSource
+from mltrust.statements.seal import read_seal
+
+settings.register_profile("patient", deadline=None)  # how fast the machine is today proves nothing
+settings.load_profile("patient")
+
+
+@pytest.fixture(scope="session")
+def safetensors_bytes() -> Callable[..., bytes]:
+    """Return a builder of safetensors files that writes whatever it is told.
+
+    `header` is JSON text, bytes or a value; `buffer` is bytes or a number of bytes; `length` is what
+    the length field says, by default the truth.
+    """
+
+    def build(header: object, buffer: bytes | int = b"", length: int | None = None) -> bytes:
+        if isinstance(header, str):
+            header = header.encode("utf-8")
+        if not isinstance(header, bytes):
+            header = json.dumps(header).encode("utf-8")
+        if isinstance(buffer, int):
+            buffer = (b"0123456789abcdef" * (buffer // 16 + 1))[:buffer]
+        return (len(header) if length is None else length).to_bytes(8, "little") + header + buffer
+
+    return build
+
+
+@pytest.fixture
+def means() -> Means:
+    """Return the readers mltrust comes with and an engine of two threads."""
+    return Means((SafetensorsReader(), OpaqueReader()), ThreadsEngine(2), Silent())
+
+
+@pytest.fixture(scope="session")
+def fill_model(safetensors_bytes: Callable[..., bytes]) -> Callable[[Path], Path]:
+    """Return a function that fills a folder with a small model: two shards, their index and three other files."""
+
+    def shard(*names: str) -> bytes:
+        size = 24
+        header: dict[str, object] = {"__metadata__": {"format": "pt", "shard": names[0]}}
+        for number, name in enumerate(names):
+            header[name] = {"dtype": "F32", "shape": [2, 3], "data_offsets": [number * size, (number + 1) * size]}
+        content = b"".join((name.encode() * size)[:size] for name in names)
+        return safetensors_bytes(header, content)
+
+    def fill(folder: Path) -> Path:
+        folder.mkdir(parents=True, exist_ok=True)
+        shards = {"model-1.safetensors": ("embed", "layer.0"), "model-2.safetensors": ("head", "layer.1")}
+        for file, names in shards.items():
+            (folder / file).write_bytes(shard(*names))
+        index = {
+            "metadata": {"total_size": 96},
+            "weight_map": {name: file for file, names in shards.items() for name in names},
+        }
+        (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+        (folder / "config.json").write_text('{"model_type": "tiny"}')
+        (folder / "tokenizer").mkdir(exist_ok=True)
+        (folder / "tokenizer" / "vocab.txt").write_text("a\nb\n")
+        (folder / "tokenizer" / "merges.txt").write_text("")
+        return folder
+
+    return fill
+
+
+@pytest.fixture
+def model_folder(tmp_path: Path, fill_model: Callable[[Path], Path]) -> Path:
+    """Return a folder with the small model."""
+    return fill_model(tmp_path / "model")
+
+
+@pytest.fixture
+def seal_folder(means: Means) -> Callable[..., Bundle]:
+    """Return a function that seals a file or folder with the default exclusions and `exclude`."""
+
+    def seal_it(path: Path, exclude: tuple[str, ...] = (), suite: Suite = BLAKE3) -> Bundle:
+        source = LocalSource(path, (*DEFAULT_EXCLUDE, *exclude))
+        return seal(source, means, suite, Labels(source.name, {}))[0]
+
+    return seal_it
+
+
+@pytest.fixture
+def verify_folder(means: Means) -> Callable[..., Report]:
+    """Return a function that verifies a file or folder as the seal says it was read."""
+
+    def verify_it(path: Path, bundle: Bundle, trust: Trust | None = None) -> Report:
+        source = LocalSource(path, read_seal(bundle.statement).parameters.exclude)
+        return verify(source, bundle, trust or Trust(content_only=True), means)
+
+    return verify_it
+
+
+def _memory(field: str) -> int:
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(field + ":"):
+            return int(line.split()[1]) * 1024
+    raise OSError(field)
+
+
+@pytest.fixture
+def memory_below() -> Callable[[int], object]:
+    """Return a context that fails if the process grows by more than so many bytes inside it (Linux only)."""
+
+    @contextmanager
+    def below(limit: int) -> Iterator[None]:
+        try:
+            Path("/proc/self/clear_refs").write_text("5")  # the peak starts again from here
+            before = _memory("VmRSS")
+        except OSError:
+            pytest.skip("peak memory can be measured on Linux only")
+        yield
+        assert _memory("VmHWM") - before < limit
+
+    return below
