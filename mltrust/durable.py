@@ -1,8 +1,10 @@
 """Reading and writing whole documents: bounded reads, atomic and durable writes."""
 
+import errno
 import os
 import secrets
 import stat
+import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,6 +13,14 @@ from mltrust.errors import FormatError, UnreadableError, WriteError
 
 _READ = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+
+if sys.platform == "win32":
+    _FULL_SYNC = None
+else:
+    import fcntl
+
+    # On macOS fsync leaves data in the cache of the disk; this does not.
+    _FULL_SYNC: int | None = getattr(fcntl, "F_FULLFSYNC", None)
 
 
 def read_document(path: Path, limit: int) -> bytes:
@@ -39,7 +49,7 @@ def write_atomically(path: Path, data: bytes, *, mode: int = 0o666) -> None:
     """
     temporary = path.with_name(TEMP_PREFIX + secrets.token_hex(8))
     try:
-        _write_new(temporary, data, mode)
+        write_new(temporary, data, mode)
         temporary.replace(path)
         sync_folder(path.parent)
     except OSError as error:
@@ -48,19 +58,46 @@ def write_atomically(path: Path, data: bytes, *, mode: int = 0o666) -> None:
         raise WriteError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
-def _write_new(path: Path, data: bytes, mode: int) -> None:
-    with open(os.open(path, _CREATE, mode), "wb") as opened:  # noqa: PTH123  # it opens the handle, not a path
-        opened.write(data)
-        opened.flush()
-        os.fsync(opened.fileno())
+def write_new(path: Path, data: bytes, mode: int = 0o666) -> None:
+    """Write a file that must not be there yet, and flush it to the disk; raises `OSError` as it comes."""
+    handle = os.open(path, _CREATE, mode)
+    try:
+        write_all(handle, data)
+        sync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_all(handle: int, data: bytes) -> None:
+    """Write all of `data`, however little the system takes at a time."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(handle, rest) :]
+
+
+def sync(handle: int) -> None:
+    """Flush a file to the disk itself. A failure is final: the system may have dropped what it could not write."""
+    if _FULL_SYNC is not None:
+        try:
+            fcntl.fcntl(handle, _FULL_SYNC)
+        except OSError as error:
+            if error.errno not in (errno.ENOTSUP, errno.EINVAL, errno.ENOTTY):
+                raise
+        else:
+            return
+    os.fsync(handle)
 
 
 def sync_folder(folder: Path) -> None:
-    """Make a rename in `folder` durable, where folders can be synced."""
-    if os.name == "nt":
+    """Make the names in a folder durable, where the system can do that."""
+    if sys.platform == "win32":
         return
-    handle = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            sync(handle)
+        finally:
+            os.close(handle)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EACCES):
+            raise

@@ -82,22 +82,8 @@ class TestWriting:
         def fail(*_args, **_more):
             raise OSError(28, "No space left on device")
 
-        class Full:
-            def __init__(self, handle, _mode):
-                self.handle = handle
-
-            def __enter__(self):
-                return self
-
-            def __exit__(self, *_):
-                os.close(self.handle)
-
-            write = fail
-
         if step == "replace":
             monkeypatch.setattr(Path, "replace", fail)
-        elif step == "write":
-            monkeypatch.setattr(durable, "open", Full, raising=False)
         else:
             monkeypatch.setattr(durable.os, step, fail)
         with pytest.raises(WriteError, match="cannot be written: No space left on device"):

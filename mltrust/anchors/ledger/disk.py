@@ -7,26 +7,17 @@ what it could not write, so trying again on the same file would lie.
 import errno
 import os
 import stat
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from mltrust import durable
 from mltrust.errors import AnchorError
-
-if sys.platform == "win32":
-    _FULL_SYNC = None
-else:
-    import fcntl
-
-    # On macOS fsync leaves data in the cache of the disk; this does not.
-    _FULL_SYNC: int | None = getattr(fcntl, "F_FULLFSYNC", None)
 
 # Windows would write \n as \r\n. A link or a pipe planted under the name of a file is neither followed nor waited for.
 _FLAGS = getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-_UNSUPPORTED = (errno.EINVAL, errno.ENOTSUP, errno.EACCES)
 _POLL_SECONDS = 0.01
 _HINTS = {
     errno.ENOSPC: "Free some space and run it again; nothing published is lost.",
@@ -86,13 +77,8 @@ def make_folder(path: Path, mode: int = 0o777, *, parents: bool = False) -> None
 def create(path: Path, data: bytes, mode: int = 0o666) -> None:
     """Write a new file durably; one that is there already is an `AnchorError`. A crash may leave a part of it."""
     with doing(f"write {path}"):
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FLAGS, mode)
-        try:
-            _write_all(descriptor, data)
-            _sync(descriptor)
-        finally:
-            os.close(descriptor)
-        sync_folder(path.parent)
+        durable.write_new(path, data, mode)
+        durable.sync_folder(path.parent)
 
 
 def replace(path: Path, data: bytes) -> None:
@@ -113,26 +99,16 @@ def rewrite_tail(path: Path, offset: int, data: bytes) -> None:
             if os.fstat(descriptor).st_size > offset + len(data):
                 os.ftruncate(descriptor, offset + len(data))
             os.lseek(descriptor, offset, os.SEEK_SET)
-            _write_all(descriptor, data)
-            _sync(descriptor)
+            durable.write_all(descriptor, data)
+            durable.sync(descriptor)
         finally:
             os.close(descriptor)
 
 
 def sync_folder(path: Path) -> None:
     """Make the names in a folder durable, where the system can do that."""
-    if sys.platform == "win32":
-        return
     with doing(f"sync {path}"):
-        try:
-            descriptor = os.open(path, os.O_RDONLY)
-            try:
-                _sync(descriptor)
-            finally:
-                os.close(descriptor)
-        except OSError as error:
-            if error.errno not in _UNSUPPORTED:
-                raise
+        durable.sync_folder(path)
 
 
 @contextmanager
@@ -155,21 +131,3 @@ def locked(path: Path, timeout: float) -> Iterator[None]:
     finally:
         with doing(f"unlock {path}"):
             lock.release()
-
-
-def _write_all(descriptor: int, data: bytes) -> None:
-    rest = memoryview(data)
-    while rest:
-        rest = rest[os.write(descriptor, rest) :]
-
-
-def _sync(descriptor: int) -> None:
-    if _FULL_SYNC is not None:
-        try:
-            fcntl.fcntl(descriptor, _FULL_SYNC)
-        except OSError as error:
-            if error.errno not in (errno.ENOTSUP, errno.EINVAL, errno.ENOTTY):
-                raise
-        else:
-            return
-    os.fsync(descriptor)
