@@ -224,6 +224,9 @@ def _result(kind: str, title: str, base: type[BaseModel] = Document, **fields: A
 def _schema(model: type[BaseModel], title: str) -> Json:
     """Return the schema of a document in which every key stands, whatever its default."""
     schema = model.model_json_schema(by_alias=True, mode="serialization")
+    for each in (schema, *schema.get("$defs", {}).values()):
+        if "properties" in each:
+            each["required"] = list(each["properties"])
     schema["title"] = title
     return schema
 
@@ -273,7 +276,7 @@ def _headed(name: str, schema: Json) -> Json:
 
 
 def _plain(value: Any, *, names: bool = False) -> Any:  # noqa: ANN401  # any JSON
-    """Drop titles and defaults, but not fields of that name; sort definitions; undo the wrapping of descriptions."""
+    """Drop what differs between versions of pydantic or says nothing; sort definitions; unwrap descriptions."""
     if isinstance(value, list):
         return [_plain(each) for each in value]
     if not isinstance(value, dict):
@@ -281,7 +284,9 @@ def _plain(value: Any, *, names: bool = False) -> Any:  # noqa: ANN401  # any JS
     found: Json = {}
     for key in sorted(value) if names and all(isinstance(each, dict) for each in value.values()) else value:
         each = value[key]
-        if not names and key in ("title", "default"):
+        if not names and key in ("title", "default", "propertyNames"):
+            continue
+        if not names and key == "enum" and "const" in value:
             continue
         if not names and key == "description":
             found[key] = re.sub(r"\s+", " ", each.replace("`", "")).strip()

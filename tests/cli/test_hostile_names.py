@@ -1,0 +1,210 @@
+"""Names that would take over a terminal, a log or a CI run, through every command and format."""
+
+import json
+import os
+import sys
+import unicodedata
+
+import pytest
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="such names exist on POSIX only")
+
+NAMES = [
+    "[bold red]x[/bold red]",
+    "[/]",
+    "[link=http://evil]x[/link]",
+    "\x1b[31mred\x1b[0m",
+    "\x1b]0;title\x07",
+    "\x1b]8;;http:evil\x1b\\link\x1b]8;;\x1b\\",
+    "]8;;",
+    "\x9b31mcsi",
+    "\u202etxt.exe",
+    "\u2066isolate\u2069",
+    "zero\u200bwidth",
+    "line\nbreak",
+    "carriage\rreturn",
+    "\n::error::injected",
+    "::error file=x::injected",
+    "\n::set-output name=x::y",
+    "##[error]x",
+    "nel\x85x",
+    "ls\u2028ps\u2029",
+    "tab\tback\x08space\x7f",
+    "tag\U000e0041",
+    "\ufeffbom",
+    "<script>alert(1)<!--script",
+    "`backtick` $(id) ; rm -rf",
+    "a\\x1b[31m",
+    "soft\xadhyphen",
+]
+FILES = [name.replace("/", "|") for name in NAMES]
+ALLOWED = {"\n"}
+
+
+def hidden(text):
+    """Return the characters of `text` that a terminal would act on or not show."""
+    return sorted(
+        {c for c in text if c not in ALLOWED and unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp", "Co", "Cs")}
+    )
+
+
+def harmless(done):
+    assert hidden(done.out) == []
+    assert hidden(done.err) == []
+    for line in (done.out + "\n" + done.err).splitlines():
+        assert not line.startswith(("::", "##["))
+    return done
+
+
+@pytest.fixture
+def hostile(mltrust, tmp_path, weights):
+    folder = tmp_path / "hostile"
+    folder.mkdir()
+    for number, name in enumerate(NAMES):
+        (folder / FILES[number]).write_text(str(number))
+        (folder / f"config{number}.safetensors").write_bytes(
+            weights({name: ("U8", (4,), number.to_bytes(4, "little"))}, {name: name})
+        )
+    (folder / "config.json").write_text(json.dumps({"auto_map": {NAMES[3]: NAMES[5]}}))
+    (folder / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": NAMES[3] + NAMES[8]}))
+    (folder / f"{FILES[3]}.pkl").write_text("x")
+    return folder
+
+
+@pytest.fixture
+def sealed(mltrust, hostile):
+    annotations = [
+        part for n, name in enumerate(NAMES) for part in ("--annotation", f"{n}{name.replace('=', '')}={name}")
+    ]
+    done = mltrust("seal", hostile, "--name", "".join(NAMES), *annotations)
+    assert done.code == 0, done.err
+    harmless(done)
+    return hostile
+
+
+BOTH = ((), ("--format", "json"))
+
+
+def test_seal_show_verify_anchors(mltrust, sealed):
+    commands = [(name, sealed, *more) for name in ("seal", "show", "verify", "anchors", "fingerprint") for more in BOTH]
+    for command, done in zip(commands, mltrust.many(commands), strict=True):
+        assert harmless(done).code == 0, command
+    told, data = mltrust("show", sealed), mltrust("show", sealed, "--format", "json")
+    assert harmless(data).code == 0
+    assert {entry["path"] for entry in data.json()["manifest"]["entries"]} >= set(FILES)
+    assert "[bold red]x[/bold red]" in told.out
+    assert "[bold red]x[|bold red]" in told.out
+    assert "\\x1b[31mred" in told.out
+    assert "\\u202etxt.exe" in told.out
+    assert "a\\\\x1b[31m" in told.out  # a name that only looks escaped is told apart
+
+
+def test_every_kind_of_difference(mltrust, sealed, weights):
+    for number, name in enumerate(FILES):
+        path = sealed / name
+        if number % 4 == 0:
+            path.unlink()
+        elif number % 4 == 1:
+            path.write_text("changed")
+        elif number % 4 == 2:
+            path.rename(sealed / f"{name}.renamed")
+        else:
+            (sealed / f"{name}.added").write_text("added")
+        changed = weights({NAMES[number][::-1]: ("U8", (4,), number.to_bytes(4, "little")), "more": ("U8", (1,), b"x")})
+        (sealed / f"config{number}.safetensors").write_bytes(changed)
+    (sealed / "config1.safetensors").write_bytes(b"\x1b[31m" * 40)
+    commands = [("verify", sealed, *more) for more in (*BOTH, ("-v",))]
+    commands += [("diff", sealed / "mltrust.seal.json", sealed, *more) for more in (*BOTH, ("-v",))]
+    for done in mltrust.many(commands):
+        assert harmless(done).code == 1
+    assert harmless(mltrust("verify", sealed, "-v", "--color", "never")).code == 1
+
+
+def test_proofs(mltrust, sealed):
+    prove = [("prove", sealed, "--file", name) for name in FILES]
+    prove += [("prove", sealed, "--file", f"config{n}.safetensors", "--tensor", name) for n, name in enumerate(NAMES)]
+    check = []
+    for number, done in enumerate(mltrust.many(prove)):
+        assert harmless(done).code == 0
+        path = mltrust.cwd / f"proof-{number}.json"
+        path.write_text(done.out)
+        check += [("check", path, *more) for more in BOTH]
+    for done in mltrust.many(check):
+        assert harmless(done).code == 0
+
+
+def test_errors_quote_names_harmlessly(mltrust, sealed):
+    commands = []
+    for name in NAMES:
+        commands += [
+            ("prove", sealed, "--file", f"{name}?"),
+            ("prove", sealed, "--file", "config0.safetensors", "--tensor", f"{name}?"),
+        ]
+        commands += [("verify", name), ("show", name), ("diff", name, name), ("check", name), ("anchors", name)]
+        commands += [
+            ("verify", sealed, option, name) for option in ("--anchor", "--key", "--fingerprint", "--engine", "--seal")
+        ]
+        commands += [
+            ("verify", sealed, name),
+            ("verify", sealed, "--format", name),
+            ("ledger", "check", "--ledger", name),
+        ]
+        commands += [("ledger", "check", "--ledger", f"ledger:{name}"), ("seal", sealed, "--exclude", f"!{name}")]
+        commands += [("seal", sealed, "--annotation", name.replace("=", "")), (name,)]
+    for command, done in zip(commands, mltrust.many(commands), strict=True):
+        assert harmless(done).code in ((0, 2) if len(command) == 1 else (2, 3)), command  # old Click shows its help
+
+
+def test_refused_files_are_named_harmlessly(mltrust, hostile):
+    for name in (NAMES[3], NAMES[8], NAMES[13]):
+        fifo = hostile / f"{name}-fifo"
+        os.mkfifo(fifo)
+        assert harmless(mltrust("seal", hostile)).code == 3
+        fifo.unlink()
+        fifo.symlink_to("/etc/passwd")
+        assert harmless(mltrust("seal", hostile)).code == 3
+        fifo.unlink()
+    (hostile / "\x1b[31m.safetensors").write_bytes(b"\x1b]0;x\x07" * 30)
+    assert harmless(mltrust("seal", hostile)).code == 3
+
+
+def test_a_folder_with_such_a_name(mltrust, tmp_path):
+    for name in (NAMES[3], NAMES[8], NAMES[13]):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "x").write_text("x")
+        for command in ("seal", "verify", "show"):
+            for more in BOTH:
+                assert harmless(mltrust(command, name, *more)).code == 0
+
+
+def test_a_ledger_with_such_a_name(mltrust, hostile):
+    place = f"ledger:{NAMES[3]}"
+    assert harmless(mltrust("seal", hostile, "--anchor", place)).code == 0
+    for more in BOTH:
+        assert harmless(mltrust("verify", hostile, "--anchor", place, *more)).code == 0
+        assert harmless(mltrust("ledger", "check", "--ledger", place, *more)).code == 0
+        assert harmless(mltrust("ledger", "log", "--ledger", place, *more)).code == 0
+
+
+def test_an_edited_receipt_shows_nothing_raw(mltrust, sealed):
+    path = sealed / "mltrust.seal.json"
+    seal = json.loads(path.read_text())
+    evil = "".join(NAMES)
+    for field in ("entry", "checkpoint"):
+        edited = json.loads(json.dumps(seal))
+        edited["receipts"][0]["evidence"][field] = evil
+        edited["signatures"] = [{"keyid": evil, "sig": evil}]
+        path.write_text(json.dumps(edited))
+        for command in ("anchors", "verify", "show"):
+            for more in BOTH:
+                harmless(mltrust(command, sealed, *more))
+
+
+def test_a_name_that_is_not_unicode_is_refused(mltrust, tmp_path):
+    folder = tmp_path / "raw"
+    folder.mkdir()
+    try:
+        (folder / os.fsdecode(b"\xff\xfe\x1b[31m")).write_text("x")
+    except OSError:
+        pytest.skip("this file system holds Unicode names only")
+    assert harmless(mltrust("seal", folder)).code == 3

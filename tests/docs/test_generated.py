@@ -1,0 +1,198 @@
+"""What is generated in `docs/` is what the code says, and the schemas say what the commands write."""
+
+import copy
+import inspect
+import json
+import os
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+jsonschema = pytest.importorskip("jsonschema")
+
+DOCS = Path(__file__).parents[2] / "docs"
+SCHEMAS = {path.name.removesuffix(".schema.json"): json.loads(path.read_text()) for path in DOCS.glob("schemas/*.json")}
+
+
+@pytest.fixture(scope="module")
+def generate():
+    return runpy.run_path(str(DOCS / "generate.py"))
+
+
+def test_generating_again_changes_nothing(generate):
+    written = {path: path.read_text(encoding="utf-8") for path in (DOCS / "cli.md", *DOCS.glob("schemas/*"))}
+    stale = [path.name for path, text in generate["files"]().items() if written.get(path) != text]
+    assert stale == [], "run: make docs"
+    assert set(written) == set(generate["files"]())
+
+
+def test_every_command_and_option_is_in_the_reference(generate):
+    text = (DOCS / "cli.md").read_text(encoding="utf-8")
+    for name, command in generate["commands"](generate["app"]):
+        part = text.split(f"\n## mltrust {name}\n")[1].split("\n## ")[0]
+        assert f"\nmltrust {name} " in part or part.count(f"mltrust {name}") > 1
+        for parameter in inspect.signature(command).parameters.values():
+            info = parameter.annotation.__metadata__[0]
+            assert info.help in part.replace("\\|", "|")
+            for flag in (info.default, *(info.param_decls or ())):
+                assert not isinstance(flag, str) or f"`{flag}`" in part
+    for code in (0, 1, 2, 3, 4, 130):
+        assert f"**{code}**" in text
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_schemas_are_schemas(name):
+    schema = SCHEMAS[name]
+    jsonschema.Draft202012Validator.check_schema(schema)
+    assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    assert schema["$id"] == f"https://mltrust/schemas/{name}/v1"
+    assert schema["title"]
+    assert list(schema)[:3] == ["$schema", "$id", "title"]
+    assert schema["additionalProperties"] is False
+
+
+def fits(name, document):
+    return jsonschema.Draft202012Validator(SCHEMAS[name]).is_valid(document)
+
+
+def kind_of(document):
+    return document["mediaType"].removeprefix("application/vnd.mltrust.").removesuffix(".v1+json")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """Return a function that runs the installed command and returns its output; all in one folder."""
+    folder = tmp_path_factory.mktemp("schemas")
+
+    def command(*arguments):
+        script = Path(sys.executable).with_name("mltrust")
+        environment = {**os.environ, "MLTRUST_HOME": str(folder / "home")}
+        done = subprocess.run([script, *arguments], cwd=folder, env=environment, capture_output=True, check=False)
+        assert done.returncode in (0, 1, 3), done.stderr
+        return done.stdout.decode()
+
+    command.folder = folder
+    return command
+
+
+@pytest.fixture(scope="module")
+def documents(run):
+    """Return what every command writes, good and bad, by a name for people."""
+    model = run.folder / "model"
+    model.mkdir()
+    header = {"__metadata__": {"a": "é"}, "w": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}
+    text = json.dumps(header).encode()
+    weights = len(text).to_bytes(8, "little") + text
+    (model / "model.safetensors").write_bytes(weights + b"12345678")
+    (model / "config.json").write_text('{"auto_map": {}}')
+    as_json = "--format", "json"
+    found = {"sealed": run("seal", "model", *as_json), "seal": (model / "mltrust.seal.json").read_text("utf-8")}
+    found["seal by show"] = run("show", "model", *as_json)
+    found["receipts"] = run("anchors", "model", *as_json)
+    found["fingerprint"] = run("fingerprint", "model", *as_json)
+    found["proof"] = run("prove", "model", "--file", "model.safetensors", "--tensor", "w")
+    found["file proof"] = run("prove", "model", "--file", "config.json")
+    (run.folder / "proof.json").write_text(found["proof"])
+    found["checked"] = run("check", "proof.json", "--content", "model/model.safetensors", *as_json)
+    found["verified"] = run("verify", "model", *as_json)
+    found["undecided"] = run("verify", "model", "--anchor", "ledger:nowhere", *as_json)
+    found["refused"] = run("verify", "model", "--fingerprint", "0" * 64, *as_json)
+    (model / "model.safetensors").write_bytes(weights + b"12345679")
+    (model / "new").write_text("")
+    (model / "config.json").rename(model / "renamed.json")
+    found["failed"] = run("verify", "model", *as_json)
+    found["check failed"] = run("check", "proof.json", "--content", "model/model.safetensors", *as_json)
+    found["diff"] = run("diff", "model/mltrust.seal.json", "model", *as_json)
+    found["no diff"] = run("diff", "model", "model", *as_json)
+    (model / "model.safetensors").write_bytes(weights)
+    found["malformed"] = run("verify", "model", *as_json)
+    (run.folder / "plain").write_text("x")
+    found["sealed plain"] = run("seal", "plain", "--suite", "sha256", "--no-anchor", *as_json)
+    found["plain diff"] = run("diff", "plain", "plain", *as_json)
+    (run.folder / "plain").write_text("y")
+    found["superseding"] = run("seal", "plain", *as_json)
+    found["ledger log"] = run("ledger", "log", *as_json)
+    found["ledger check"] = run("ledger", "check", *as_json)
+    return {name: json.loads(text) for name, text in found.items()}
+
+
+def test_every_result_fits_its_schema(documents):
+    for name, document in documents.items():
+        jsonschema.validate(document, SCHEMAS[kind_of(document)], cls=jsonschema.Draft202012Validator)
+        assert next(iter(document)) == "mediaType", name
+
+
+def test_no_schema_is_left_over(documents, run):
+    seal, proof = documents["seal"], documents["proof"]
+    for holder in (seal, proof):
+        assert fits("statement", holder["statement"])
+        assert fits("seal-predicate", holder["statement"]["predicate"])
+        assert fits("ledger-evidence", holder["receipts"][0]["evidence"])
+    for line in (run.folder / "home/data/ledger/entries.jsonl").read_text().splitlines():
+        assert fits("ledger-entry", json.loads(line))
+    apart = {"statement", "seal-predicate", "ledger-evidence", "ledger-entry"}
+    assert {kind_of(document) for document in documents.values()} | apart == set(SCHEMAS)
+
+
+def places(value, place=()):
+    yield place, value
+    if isinstance(value, dict | list):
+        for key, below in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from places(below, (*place, key))
+
+
+def changed(document, place, change):
+    found = copy.deepcopy(document)
+    below = found
+    for step in place:
+        below = below[step]
+    change(below)
+    return found
+
+
+FREE = {"annotations", "digest", "predicate", "metadata", "evidence"}  # objects with keys of their own choice
+
+
+@pytest.mark.parametrize("name", ["seal", "proof", "verified", "failed", "diff", "sealed", "receipts", "ledger check"])
+def test_a_document_that_was_mutated_does_not_fit(documents, name):
+    document = documents[name]
+    kind, tried = kind_of(document), 0
+    for place, value in places(document):
+        if (
+            not isinstance(value, dict)
+            or (set(place) & FREE and "predicate" not in place)
+            or place[-1:] == ("annotations",)
+        ):
+            continue
+        assert not fits(kind, changed(document, place, lambda below: below.update(unknown=1))), place
+        for key in value:
+            missing = changed(document, place, lambda below, key=key: below.pop(key))
+            odd = changed(document, place, lambda below, key=key: below.update({key: 1.5}))
+            assert not fits(kind, odd), (*place, key)
+            assert not fits(kind, missing) or key in ("metadata",), (*place, key)
+            tried += 1
+    assert tried > 5
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda seal: seal["manifest"]["entries"][0].update(digest="A" * 64),
+        lambda seal: seal["manifest"]["entries"][0].update(kind="safetensors"),
+        lambda seal: seal["manifest"]["entries"][0].update(children=[]),
+        lambda seal: seal["manifest"]["entries"][1].update(digest="0" * 64),
+        lambda seal: seal["manifest"]["entries"][1].update(metadata={}),
+        lambda seal: seal["manifest"]["entries"][1]["children"][0].update(name="x"),
+        lambda seal: seal["manifest"]["entries"][1]["children"][1].update(shape=[-1]),
+        lambda seal: seal["statement"].update(predicateType="https://mltrust/seal/v2"),
+        lambda seal: seal["statement"]["predicate"].update(root="0"),
+        lambda seal: seal.update(mediaType="application/vnd.mltrust.seal.v2+json"),
+    ],
+)
+def test_a_seal_that_breaks_a_rule_does_not_fit(documents, change):
+    seal = copy.deepcopy(documents["seal"])
+    change(seal)
+    assert not fits("seal", seal)
