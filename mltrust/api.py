@@ -216,7 +216,7 @@ def _sealed_exclusions(bundle: Bundle) -> tuple[str, ...]:
 
 def _is_seal(path: Path) -> bool:
     """Tell a seal file from an artifact that is a file, by its first lines."""
-    if not path.is_file() or path.suffix != ".json":
+    if not path.is_file():
         return False
     try:
         with path.open("rb") as opened:

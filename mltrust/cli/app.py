@@ -1,5 +1,6 @@
 """The application: its commands, and the one place where errors become messages and exit codes."""
 
+import gc
 import os
 import sys
 import traceback
@@ -105,6 +106,7 @@ def main() -> None:
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115  # open until the end
         if isinstance(stream := getattr(sys, name), TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    gc.disable()  # one command, then the end: what is read stays until then, and walking over it costs a fifth
     try:
         app()
     except BrokenPipeError:  # nobody reads what is wrong with the command line

@@ -51,7 +51,9 @@ def _checked(fingerprint: str | None) -> str | None:
 def _key_text(key: str) -> str:
     """Return the key itself, or the first line of the file `key` names."""
     path = Path(key)
-    if "+" in key and not path.is_file():
-        return key
+    if not path.is_file():
+        if "+" in key:
+            return key
+        raise UsageError(f"--key {key}: neither a key nor a file", hint="mltrust ledger checkpoint --key prints one.")
     lines = read_document(path, _MAX_KEY_BYTES).decode("utf-8", "replace").splitlines()
     return lines[0].strip() if lines else ""

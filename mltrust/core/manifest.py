@@ -20,6 +20,7 @@ from mltrust.core.names import sort_key
 from mltrust.errors import FormatError
 
 _U64 = struct.Struct(">Q")
+_THREE_U64 = struct.Struct(">QQQ")
 
 
 def ns(data: bytes) -> bytes:
@@ -46,6 +47,9 @@ class Kind(StrEnum):
     METADATA = "metadata"
 
 
+_HEADS = {kind: _TAG + ns(kind.encode()) for kind in Kind}
+
+
 @dataclass(frozen=True, slots=True)
 class Leaf:
     """One named thing with a size in bytes and either a digest of its bytes or a tree of children.
@@ -66,16 +70,19 @@ class Leaf:
 
     def data(self) -> bytes:
         """Return the leaf data of the tree (RFC 9162 hashes it with the 0x00 prefix)."""
-        fields = (
-            self.kind.encode(),
-            self.name.encode("utf-8"),
-            _U64.pack(self.size),
+        name, attributes = self.name.encode("utf-8"), self.attributes()
+        fields = (  # each length is packed with the number before it: a million leaves are encoded so
+            _HEADS[self.kind],
+            _U64.pack(len(name)),
+            name,
+            _THREE_U64.pack(_U64.size, self.size, len(self.digest)),
             self.digest,
+            _U64.pack(len(self.child_root)),
             self.child_root,
-            _U64.pack(self.child_size),
-            self.attributes(),
+            _THREE_U64.pack(_U64.size, self.child_size, len(attributes)),
+            attributes,
         )
-        encoded = _TAG + b"".join([_U64.pack(len(field)) + field for field in fields])
+        encoded = b"".join(fields)
         return encoded + ns(self.salt) if self.salt else encoded
 
     def attributes(self) -> bytes:
@@ -136,10 +143,10 @@ class Manifest:
     @classmethod
     def of(cls, entries: Iterable[Entry]) -> "Manifest":
         """Sort `entries`; two of one path are refused."""
-        found = tuple(sorted(entries, key=lambda entry: sort_key(entry.path)))
-        for before, after in itertools.pairwise(found):
-            if before.path == after.path:
-                raise FormatError("manifest", f"path {after.path!a} stands twice")
+        found = tuple(sorted(entries, key=lambda entry: sort_key(entry.leaf.name)))
+        for before, after in itertools.pairwise(entry.leaf.name for entry in found):
+            if before == after:
+                raise FormatError("manifest", f"path {after!a} stands twice")
         return cls(found)
 
     def tree(self) -> Tree:

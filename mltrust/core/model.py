@@ -14,7 +14,9 @@ MAX_DOCUMENT_VALUES = 2**17
 class Document(BaseModel):
     """A value with a JSON form: unknown keys, wrong types and second spellings are refused."""
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", populate_by_name=True, serialize_by_alias=True)
+    model_config = ConfigDict(
+        frozen=True, strict=True, extra="forbid", populate_by_name=True, serialize_by_alias=True, defer_build=True
+    )
 
     @classmethod
     def from_json(cls, value: canonical.Json, where: str) -> Self:

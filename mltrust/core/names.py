@@ -4,6 +4,7 @@ A name (of a file, a tensor, a subject) is hostile text. Inside mltrust it trave
 checked once where it enters, and whatever reaches a person or a machine's log passes `shown` first.
 """
 
+import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
@@ -12,6 +13,8 @@ from mltrust.errors import FormatError
 
 MAX_NAME_BYTES = 4096
 
+_ODD_PART = re.compile(r"(?:^|/)\.{0,2}(?:/|\Z)")
+
 # Letters and marks that Unicode calls ignorable: they are not of a control or format category, and yet unseen.
 _UNSEEN = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0")
 _VARIATIONS = (range(0xFE00, 0xFE10), range(0xE0100, 0xE01F0))
@@ -19,6 +22,8 @@ _VARIATIONS = (range(0xFE00, 0xFE10), range(0xE0100, 0xE01F0))
 
 def check_text(name: str, where: str) -> str:
     """Return `name` if it is valid Unicode of at most 4096 UTF-8 bytes, else raise `FormatError`."""
+    if len(name) <= MAX_NAME_BYTES and name.isascii():
+        return name
     try:
         size = len(name.encode("utf-8"))
     except UnicodeEncodeError as error:
@@ -31,7 +36,7 @@ def check_text(name: str, where: str) -> str:
 def check_path(path: str, where: str) -> str:
     """Return `path` if it is a relative POSIX path without empty, `.` or `..` parts, else raise `FormatError`."""
     check_text(path, where)
-    if "\0" in path or any(part in ("", ".", "..") for part in path.split("/")):
+    if "\0" in path or _ODD_PART.search(path):
         raise FormatError(where, f"{ascii(path)[:80]} is not a plain relative path")
     return path
 
@@ -75,7 +80,10 @@ def count(number: int, what: str) -> str:
 def collisions(names: Iterable[str]) -> list[list[str]]:
     """Group names that some file systems would confuse: equal after NFC and case folding."""
     groups: dict[str, list[str]] = defaultdict(list)
-    for name in names:
-        key = name.lower() if name.isascii() else unicodedata.normalize("NFC", name).casefold()
+    names = list(names)
+    keys = [name.lower() if name.isascii() else unicodedata.normalize("NFC", name).casefold() for name in names]
+    if len(set(keys)) == len(keys):
+        return []
+    for key, name in zip(keys, names, strict=True):
         groups[key].append(name)
     return [group for group in groups.values() if len(group) > 1]

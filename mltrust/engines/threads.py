@@ -6,7 +6,8 @@ Three lanes, because three kinds of work want three kinds of care:
   other with all threads (BLAKE3 is a tree) while the next block is being read;
 - other large segments are handed out largest first, one to a thread; reading and hashing both release
   the interpreter lock, so two streams on two cores beat one stream on two threads;
-- small ones go through one loop in one thread: the interpreter lock makes a second thread slower.
+- small ones go through one loop in one thread: the interpreter lock makes a second thread slower. Where there
+  are many, and this process may be copied, copies of it share them.
 """
 
 import os
@@ -17,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import ClassVar
 
 from mltrust.core.digest import Hasher, Suite
+from mltrust.engines import shared
 from mltrust.errors import ChangedError, UsageError
 from mltrust.interfaces import ArtifactSource, OpenFile, Progress, Segment
 
@@ -24,6 +26,7 @@ SMALL = 256 * 1024
 BLOCK = 1024 * 1024
 WIDE_BLOCK = 8 * BLOCK
 _BATCH = 64
+_MANY = 2000  # small segments that pay for copies of the process
 _MAX_JOBS = 256
 
 
@@ -66,10 +69,12 @@ class _Run:
 
     def digests(self) -> list[bytes]:
         """Hash everything; the first trouble stops every thread and is raised here."""
-        lanes = min(self.jobs, max(1, len(self.large) + bool(self.small)))
+        if self.jobs > 1 and len(self.small) >= _MANY and shared.may_fork():
+            self._share_small()
         with ThreadPoolExecutor(max_workers=self.jobs + 1) as pool:
             for index in self.wide:
                 self.found[index] = self._hash_wide(self.segments[index], pool)
+            lanes = min(self.jobs, max(1, len(self.large) + bool(self.small)))
             futures = [pool.submit(self._lane, small_first=lane == 0) for lane in range(lanes)]
             try:
                 for future in futures:
@@ -92,6 +97,21 @@ class _Run:
         except BaseException:
             self.stop.set()
             raise
+
+    def _share_small(self) -> None:
+        read, suite = self.source.read, self.suite
+        segments = [self.segments[index] for index in self.small]
+
+        def digest(at: int) -> bytes:
+            segment = segments[at]
+            return suite.digest(read(segment.file, segment.offset, segment.length))
+
+        def advance(done: range) -> None:
+            self.progress.advance(sum(segments[at].length for at in done))
+
+        for index, found in zip(self.small, shared.digests(len(segments), digest, self.jobs - 1, advance), strict=True):
+            self.found[index] = found
+        self.small.clear()
 
     def _hash_small(self) -> None:
         read, digest, found = self.source.read, self.suite.digest, self.found

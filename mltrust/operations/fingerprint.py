@@ -1,8 +1,8 @@
 """Read an artifact: list, cut, hash, put together."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 
 from mltrust.core.changes import Change, ChangeKind
 from mltrust.core.digest import Suite
@@ -60,17 +60,17 @@ def _read(source: ArtifactSource, means: Means, suite: Suite, *, strict: bool) -
     reading = Reading(sorted(source.files(), key=lambda file: sort_key(file.path)))
     means.progress.start(len(reading.files), sum(file.size for file in reading.files))
     parts = [_cut(file, source, means.readers, reading, strict=strict) for file in reading.files]
-    segments = [segment for part in parts for segment in part.segments]
-    digests = means.engine.digest(segments, source, suite, means.progress)
-    reading.manifest = Manifest.of(_entries(parts, digests))
+    segments = [part.segments for part in parts]
+    digests = means.engine.digest(list(chain.from_iterable(segments)), source, suite, means.progress)
+    reading.manifest = Manifest.of(_entries(parts, map(len, segments), digests))
     *special, rest = means.readers
     reading.readers = (*(reader for reader in special if reader.name in reading.used), rest)
     return reading
 
 
-def _entries(parts: Sequence[Parts], digests: Sequence[bytes]) -> Iterator[Entry]:
+def _entries(parts: Sequence[Parts], counts: Iterable[int], digests: Sequence[bytes]) -> Iterator[Entry]:
     coming = iter(digests)
-    return (part.entry(list(islice(coming, len(part.segments)))) for part in parts)
+    return (part.entry(list(islice(coming, count))) for part, count in zip(parts, counts, strict=True))
 
 
 def _cut(

@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from posixpath import basename, splitext
+from posixpath import basename
 
 from mltrust.core.names import collisions, printable
 from mltrust.core.report import Notice
 from mltrust.interfaces import ArtifactSource, FileEntry
 
-_PICKLES = {".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".joblib"}
+_PICKLES = (".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".joblib")
 _CONFIGS = {"config.json", "tokenizer_config.json", "processor_config.json", "preprocessor_config.json"}
 _ADAPTER = "adapter_config.json"
 _MAX_CONFIG = 4 * 2**20
@@ -22,8 +22,8 @@ def notices(files: Sequence[FileEntry], source: ArtifactSource) -> Iterator[Noti
         message = f"differs only in case or Unicode form from {same}; some file systems hold one of them"
         yield Notice(code="name-collision", path=group[0], message=message)
     for file in files:
-        name = basename(file.path)
-        if splitext(name)[1] in _PICKLES or (name.endswith(".bin") and _is_pickle(file, source)):
+        name = file.path.rpartition("/")[2]
+        if name.endswith(_PICKLES) or (name.endswith(".bin") and _is_pickle(file, source)):
             yield Notice(code="pickle", path=file.path, message="a pickle: loading it can run any code")
         if name in _CONFIGS or name == _ADAPTER:
             yield from _config_notices(file, source)

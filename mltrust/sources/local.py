@@ -39,6 +39,7 @@ class LocalSource:
         self.left_out: Sequence[str] = ()
         self._left_out: list[str] = []
         self._base = path if path.is_dir() else path.parent
+        self._prefix = os.fsencode(os.path.join(self._base, ""))  # noqa: PTH118  # bytes, as names are UTF-8
         self._exclusions = Exclusions(exclude)
 
     def files(self) -> Iterator[FileEntry]:
@@ -53,7 +54,7 @@ class LocalSource:
         if stat.S_ISDIR(status.st_mode):
             yield from self._walk()
         else:
-            yield _file_entry(check_path(self.path.name, "artifact"), status)
+            yield _file_entry(_checked("", self.path.name), status)
 
     def _walk(self) -> Iterator[FileEntry]:
         root = Path(os.path.realpath(self.path))
@@ -62,9 +63,10 @@ class LocalSource:
         while pending:
             prefix, folder, linked = pending.pop()
             for item in _scan(folder, prefix):
-                path = _checked(prefix + item.name)
+                path = _checked(prefix, item.name)
                 is_link, is_folder = item.is_symlink(), _is_folder(item)
-                if self._is_left_out(path, folder=is_folder and not is_link):
+                if self._exclusions.match(path, folder=is_folder and not is_link):
+                    self._leave_out(path, folder=is_folder and not is_link)
                     continue
                 if is_link:
                     _check_link(item.path, path, homes, folder=is_folder, linked=linked)
@@ -73,22 +75,18 @@ class LocalSource:
                 else:
                     yield _file_entry(path, _item_status(item, path, follow=is_link))
 
-    def _is_left_out(self, path: str, *, folder: bool) -> bool:
-        if not self._exclusions.match(path, folder=folder):
-            return False
+    def _leave_out(self, path: str, *, folder: bool) -> None:
         if folder and path.startswith((SEAL_NAME, TEMP_PREFIX)):
             raise ArtifactError(path, "a folder stands where a file of mltrust belongs")
         self._left_out.append(path)
-        return True
 
     def local_path(self, file: FileEntry) -> Path:
         """Return where `file` lies."""
         return self._base / file.path
 
     def _open(self, file: FileEntry) -> int:
-        path = os.path.join(self._base, file.path)  # noqa: PTH118  # pathlib costs more than opening the file
         try:
-            return os.open(path, _FLAGS)
+            return os.open(self._prefix + file.path.encode("utf-8"), _FLAGS)
         except OSError as error:
             raise _trouble(file.path, error) from error
 
@@ -161,11 +159,14 @@ def _is_folder(item: "os.DirEntry[str]") -> bool:
         return False
 
 
-def _checked(path: str) -> str:
+def _checked(prefix: str, name: str) -> str:
+    """Return the path of a listed name: its bytes read as UTF-8, whatever the locale makes of them."""
     try:
-        return check_path(path, "artifact")
+        return check_path(prefix + (name if name.isascii() else os.fsencode(name).decode("utf-8")), "artifact")
+    except UnicodeDecodeError as error:
+        raise ArtifactError(ascii(prefix + name), "the name is not valid UTF-8") from error
     except FormatError as error:
-        raise ArtifactError(ascii(path), error.what) from error
+        raise ArtifactError(ascii(prefix + name), error.what) from error
 
 
 def _snapshot_blobs(root: Path) -> list[Path]:
@@ -224,8 +225,8 @@ def _check_version(handle: int, file: FileEntry) -> None:
 def _settle(found: Sequence[FileEntry]) -> None:
     """Wait out the clock tick of the newest change, so that any later change gets another stamp."""
     now = time.time_ns()
-    past = (stamp for file in found for stamp in map(int, file.version[-2:]) if stamp <= now)  # some mtimes lie ahead
-    age = now - max(past, default=0)
+    stamps = {int(stamp) for file in found for stamp in file.version[-2:]}
+    age = now - max((stamp for stamp in stamps if stamp <= now), default=0)  # some mtimes lie ahead
     if age < _TICK_NS:
         time.sleep((_TICK_NS - age) / 1e9)
 

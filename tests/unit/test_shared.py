@@ -1,0 +1,100 @@
+"""Many small files are shared with copies of the process: in a process of its own, since a copy needs a single thread."""
+
+import subprocess
+import sys
+
+import pytest
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux says how many threads a process has")
+
+BEGIN = """
+import os, sys
+from pathlib import Path
+from mltrust.core.digest import BLAKE3
+from mltrust.engines import shared
+from mltrust.engines.threads import ThreadsEngine
+from mltrust.errors import ChangedError
+from mltrust.interfaces import Segment, Silent
+from mltrust.sources.local import LocalSource
+
+class Tally(Silent):
+    done = 0
+    def advance(self, size):
+        self.done += size
+
+folder = Path(sys.argv[1])
+for number in range(5000):
+    (folder / f"{number:04}").write_bytes(b"%d" % number * (number % 7))
+source = LocalSource(folder)
+segments = [Segment(file, 0, file.size) for file in source.files()]
+forks = []
+fork = os.fork
+os.fork = lambda: forks.append(1) or fork()
+"""
+
+
+def run(script, folder):
+    done = subprocess.run([sys.executable, "-c", BEGIN + script, folder], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+@linux
+def test_copies_find_what_one_process_finds(tmp_path):
+    script = """
+tally = Tally()
+shared_digests = ThreadsEngine(3).digest(segments, source, BLAKE3, tally)
+assert shared_digests == ThreadsEngine(1).digest(segments, source, BLAKE3, Silent())
+assert shared_digests == [BLAKE3.digest((folder / segment.file.path).read_bytes()) for segment in segments]
+print(len(forks), tally.done == sum(segment.length for segment in segments))
+"""
+    assert run(script, tmp_path) == ["2", "True"]
+
+
+@linux
+@pytest.mark.parametrize("trouble", ["write_bytes(b'other')", "unlink()", "chmod(0o600)"])
+def test_trouble_in_a_copy_is_raised_here(trouble, tmp_path):
+    script = f"""
+(folder / "4321").{trouble}
+try:
+    ThreadsEngine(2).digest(segments, source, BLAKE3, Silent())
+except Exception as error:
+    print(type(error).__name__, error.path)
+try:
+    os.waitpid(-1, os.WNOHANG)
+except ChildProcessError:
+    print("no copy left")
+"""
+    name, path, *rest = run(script, tmp_path)
+    assert name in ("ChangedError", "ArtifactError")
+    assert path == "4321"
+    assert rest == ["no", "copy", "left"]
+
+
+@linux
+def test_a_copy_that_is_killed_loses_nothing(tmp_path):
+    script = """
+import signal
+class Deadly(LocalSource):
+    first = os.getpid()
+    def read(self, file, offset, length):
+        if os.getpid() != self.first:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().read(file, offset, length)
+digests = ThreadsEngine(2).digest(segments, Deadly(folder), BLAKE3, Silent())
+print(len(forks), digests == ThreadsEngine(1).digest(segments, source, BLAKE3, Silent()))
+"""
+    assert run(script, tmp_path) == ["1", "True"]
+
+
+@linux
+def test_a_process_with_threads_is_not_copied(tmp_path):
+    script = """
+import threading
+stop = threading.Event()
+threading.Thread(target=stop.wait).start()
+digests = ThreadsEngine(2).digest(segments, source, BLAKE3, Silent())
+stop.set()
+print(len(forks), digests == ThreadsEngine(1).digest(segments, source, BLAKE3, Silent()))
+"""
+    assert run(script, tmp_path) == ["0", "True"]
