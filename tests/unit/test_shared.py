@@ -1,4 +1,4 @@
-"""Many small files are shared with copies of the process: in a process of its own, since a copy needs a single thread."""
+"""Many small files are shared with copies of the process; in a process of its own, since it must have one thread."""
 
 import subprocess
 import sys
