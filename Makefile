@@ -55,7 +55,7 @@ $(VENV)/.test: $(VENV)/.demo
 	@touch $@
 
 $(VENV)/.lint: $(VENV)/.demo
-	$(PIP) install '.[lint]'
+	$(PIP) install '.[test,lint]'
 	@touch $@
 
 $(VENV)/.bench: $(VENV)/.demo
