@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from io import StringIO, TextIOWrapper
+from time import monotonic
 from typing import TYPE_CHECKING, TextIO
 
 from mltrust.core.names import printable
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from mltrust.interfaces import Progress
+
+
+_REDRAW_SECONDS = 0.1
 
 
 class Color(StrEnum):
@@ -103,7 +107,9 @@ class Console:
         from rich.progress import Progress as RichProgress
 
         columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-        with RichProgress(*columns, console=self._rich(sys.stderr, sys.stderr), transient=True) as bar:
+        terminal = self._rich(sys.stderr, sys.stderr)
+        # Without a thread of its own to refresh it: an engine may copy the process only while it has one thread.
+        with RichProgress(*columns, console=terminal, transient=True, auto_refresh=False) as bar:
             yield _Bar(bar, bar.add_task("reading", total=None))
 
 
@@ -117,15 +123,20 @@ def _write(stream: TextIO, text: str) -> None:
             raise WriteError(f"the result cannot be written: {error.strerror or error}") from error
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Bar:
-    """Our progress shown as rich's; rich locks, so any thread may call."""
+    """Our progress shown as rich's, drawn anew when it moves; rich locks, so any thread may call."""
 
     bar: "RichProgress"
     task: "TaskID"
+    drawn: float = 0.0
 
     def start(self, files: int, size: int) -> None:  # noqa: ARG002  # the bar counts bytes
         self.bar.update(self.task, total=size)
 
     def advance(self, size: int) -> None:
         self.bar.advance(self.task, size)
+        now = monotonic()
+        if now - self.drawn >= _REDRAW_SECONDS:
+            self.drawn = now
+            self.bar.refresh()
