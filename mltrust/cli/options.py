@@ -94,7 +94,7 @@ def speaking(command: Callable[..., None]) -> Callable[..., None]:
     keyword = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]
 
     @wraps(command)
-    def run(*, quiet: bool, verbose: bool, color: Color, **arguments: Any) -> None:  # noqa: ANN401
+    def run(*, quiet: bool, verbose: bool, color: Color, **arguments: Any) -> None:  # noqa: ANN401  # whatever its options are
         command(Console(quiet, verbose, color), **arguments)
 
     run.__signature__ = inspect.Signature([*keyword, *shared])  # type: ignore[attr-defined]  # inspect looks for it

@@ -41,9 +41,9 @@ class OpaqueReader:
 
     def inspect(
         self,
-        manifest: Manifest,  # noqa: ARG002
-        files: Sequence[FileEntry],  # noqa: ARG002
-        source: ArtifactSource,  # noqa: ARG002
+        manifest: Manifest,  # noqa: ARG002  # the socket's, like the next two
+        files: Sequence[FileEntry],  # noqa: ARG002  # the same
+        source: ArtifactSource,  # noqa: ARG002  # the same
     ) -> Iterator[Notice]:
         """Find nothing: opaque files carry no structure to look into."""
         return iter(())

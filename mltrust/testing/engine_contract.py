@@ -168,7 +168,7 @@ class _Broken(MemorySource):
         raise ArtifactError(file.path, "broken")
 
     @contextmanager
-    def open(self, file: FileEntry) -> Iterator[OpenFile]:  # type: ignore[override]
+    def open(self, file: FileEntry) -> Iterator[OpenFile]:  # type: ignore[override]  # narrower
         self.asked += 1
         raise ArtifactError(file.path, "broken")
         yield
@@ -178,7 +178,7 @@ class _Slow(MemorySource):
     """Open files hand out a third of what is asked."""
 
     @contextmanager
-    def open(self, file: FileEntry) -> Iterator[OpenFile]:  # type: ignore[override]
+    def open(self, file: FileEntry) -> Iterator[OpenFile]:  # type: ignore[override]  # narrower
         with super().open(file) as opened:
             yield _SlowFile(opened)
 
