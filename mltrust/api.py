@@ -15,7 +15,7 @@ from mltrust.core.manifest import Manifest
 from mltrust.core.proof import MAX_PROOF_BYTES, Proof
 from mltrust.core.report import Check, Notice, Report
 from mltrust.durable import read_document, write_atomically
-from mltrust.errors import ArtifactError, FormatError, SealError, UnreadableError, UsageError
+from mltrust.errors import ArtifactError, FormatError, SealError, UnreadableError, UsageError, WriteError
 from mltrust.interfaces import Anchor, ArtifactReader, ArtifactSource, Home, Means, Progress, Silent, Trust
 from mltrust.operations.diff import Side
 from mltrust.operations.seal import Labels
@@ -70,6 +70,8 @@ def seal(
     """
     path = Path(artifact)
     target = Path(output) if output else seal_path(path)
+    if target.is_dir() or not target.parent.is_dir():  # known before anything is read or published
+        raise WriteError(f"{target}: cannot be written", hint="Name a file in a folder that is there.")
     source = _source(path, _exclusions(path, target, exclude), name)
     previous = read_seal_file(target) if target.exists() else None
     labels = Labels(source.name, dict(annotations or {}))
@@ -86,7 +88,7 @@ def verify(artifact: AnyPath, *, trust: Trust, seal: AnyPath | None = None, mean
     path = Path(artifact)
     if not path.exists():
         raise ArtifactError(str(path), "does not exist")
-    bundle = read_seal_file(Path(seal) if seal else seal_path(path))
+    bundle = read_seal_file(seal_file(Path(seal)) if seal else seal_path(path))
     source = _source(path, _sealed_exclusions(bundle))
     return operations.verify(source, bundle, trust, means or default_means())
 
@@ -107,7 +109,7 @@ def fingerprint(
 def diff(before: AnyPath, after: AnyPath, *, means: Means | None = None) -> Difference:
     """Compare two sides, each an artifact or a seal file; an artifact is read as the other side's seal was."""
     means = means or default_means()
-    seals = [read_seal_file(Path(side)) if _is_seal(Path(side)) else None for side in (before, after)]
+    seals = [read_seal_file(Path(side), whole=True) if _is_seal(Path(side)) else None for side in (before, after)]
     rule = seals[0] or seals[1]
     sides = [
         _read_side(Path(side), rule, means) if bundle is None else Side(str(side), bundle.manifest)
@@ -126,6 +128,8 @@ def prove(seal: AnyPath, *, file: str, tensor: str | None = None) -> Proof:
 def check(proof: AnyPath, *, trust: Trust, content: AnyPath | None = None, means: Means | None = None) -> Report:
     """Check a proof file, and `content` against it: the bytes of the tensor, or the file that holds it."""
     found = Proof.parse(read_document(Path(proof), MAX_PROOF_BYTES), str(proof))
+    if content is not None and Path(content).is_dir():
+        raise UsageError(f"{content} is a folder: a proof speaks of one file", hint="Name the file itself.")
     source = _source(Path(content), ()) if content is not None else None
     return operations.check(found, trust, source, means or default_means())
 
@@ -177,6 +181,11 @@ def seal_path(artifact: Path) -> Path:
     return artifact / SEAL_NAME if artifact.is_dir() else artifact.with_name(artifact.name + ".seal.json")
 
 
+def seal_file(path: Path) -> Path:
+    """Return the seal file a caller names: the file itself, or the one kept in the folder."""
+    return seal_path(path) if path.is_dir() else path
+
+
 def read_seal_file(path: Path, *, whole: bool = False) -> Bundle:
     """Read and parse a seal file; `whole` refuses one whose parts contradict each other."""
     try:
@@ -199,7 +208,7 @@ def _exclusions(artifact: Path, target: Path, extra: Sequence[str]) -> tuple[str
     if not artifact.is_dir():
         return ()
     patterns = [*DEFAULT_EXCLUDE, *extra]
-    inside = target.resolve()
+    inside = target.parent.resolve() / target.name  # a link under that name is replaced, not followed
     if inside.is_relative_to(artifact.resolve()):
         patterns.append("/" + _WILD.sub(r"\\\g<0>", inside.relative_to(artifact.resolve()).as_posix()))
     return tuple(dict.fromkeys(patterns))

@@ -34,7 +34,7 @@ def read_document(path: Path, limit: int) -> bytes:
             if status.st_size > limit:
                 raise FormatError(str(path), f"has {status.st_size} bytes, at most {limit} are read")
             with open(handle, "rb", closefd=False) as opened:  # it opens the handle, not a path
-                return opened.read(limit)
+                return opened.read(status.st_size)  # `limit` would be asked of the memory at once
         finally:
             os.close(handle)
     except OSError as error:

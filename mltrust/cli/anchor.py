@@ -26,7 +26,7 @@ def anchor(
     from mltrust.cli.trusting import open_named
 
     backend = open_named(to)
-    paths = [api.seal_path(path) if path.is_dir() else path for path in seals]
+    paths = [api.seal_file(path) for path in seals]
     api.anchor(paths, backend)
     for path in paths:
         console.talk(f"{path}: published in {backend.name}")

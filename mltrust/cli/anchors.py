@@ -26,7 +26,7 @@ def anchors(
     from mltrust.cli.trusting import trust
     from mltrust.renderers import json_v1, text
 
-    bundle = api.read_seal_file(api.seal_path(seal) if seal.is_dir() else seal, whole=True)
+    bundle = api.read_seal_file(api.seal_file(seal), whole=True)
     checks = api.consult(bundle, trust(anchor, key, None))
     if format_ is Format.JSON:
         console.result(json_v1.receipts(bundle, checks))

@@ -41,7 +41,7 @@ class Guarded(TyperGroup):
         except Exception as error:
             if hasattr(error, "exit_code") or isinstance(error, typer.Abort):  # Typer's own: usage errors, exits
                 if hasattr(error, "message"):  # it may quote a file name
-                    error.message = printable(str(error.message))
+                    error.message = "\n".join(map(printable, str(error.message).split("\n")))
                 raise
             _show_crash(error)
             raise typer.Exit(Exit.INTERNAL) from error

@@ -29,7 +29,7 @@ def prove(
     from mltrust import api
     from mltrust.renderers import json_v1
 
-    proof = api.prove(api.seal_path(seal) if seal.is_dir() else seal, file=file, tensor=tensor).serialize()
+    proof = api.prove(api.seal_file(seal), file=file, tensor=tensor).serialize()
     if output is None:
         console.result(json_v1.as_ascii(proof.decode("utf-8")))
     else:

@@ -43,11 +43,17 @@ def seal(
       mltrust seal weights.safetensors --suite sha256 --no-anchor
     """
     from mltrust import api
+    from mltrust.cli.home import user_home
     from mltrust.cli.trusting import open_named, own_ledger
     from mltrust.renderers import json_v1, text
 
     if no_anchor and anchor:
         raise UsageError("--no-anchor goes with no --anchor")
+    if user_home().data.resolve().is_relative_to(artifact.resolve()):
+        hint = "Set MLTRUST_HOME to a folder elsewhere."
+        raise UsageError(
+            f"{artifact} holds your own keys ({user_home().data}): they would be sealed with it", hint=hint
+        )
     anchors = [] if no_anchor else [open_named(uri) for uri in anchor] if anchor else [own_ledger()]
     with console.progress() as progress:
         done = api.seal(

@@ -17,6 +17,6 @@ def show(console: Console, seal: SealFile, format_: FormatOption = Format.TEXT) 
     from mltrust import api
     from mltrust.renderers import json_v1, text
 
-    bundle = api.read_seal_file(api.seal_path(seal) if seal.is_dir() else seal, whole=True)
+    bundle = api.read_seal_file(api.seal_file(seal), whole=True)
     as_json = format_ is Format.JSON
     console.result(json_v1.as_ascii(bundle.to_json().decode("utf-8")) if as_json else text.tree(bundle))

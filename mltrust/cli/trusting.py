@@ -1,5 +1,6 @@
 """From options to trust: whom the user named, and whom mltrust assumes where nobody was named."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from mltrust.errors import FormatError, UsageError
 from mltrust.interfaces import Anchor, Trust
 
 _MAX_KEY_BYTES = 4096
+_KEY = re.compile(r"[^+\s]+\+[0-9a-f]{8}\+\S+")  # name+id+key, as C2SP verifier keys are written
 
 
 def open_named(uri: str) -> Anchor:
@@ -49,11 +51,14 @@ def _checked(fingerprint: str | None) -> str | None:
 
 
 def _key_text(key: str) -> str:
-    """Return the key itself, or the first line of the file `key` names."""
+    """Return the key itself, or the first line of the file `key` names.
+
+    What reads as a key is never looked up as a file: the working folder may be the artifact, and hold one of that name.
+    """
     path = Path(key)
+    if _KEY.fullmatch(key):
+        return key
     if not path.is_file():
-        if "+" in key:
-            return key
         raise UsageError(f"--key {key}: neither a key nor a file", hint="mltrust ledger checkpoint --key prints one.")
     lines = read_document(path, _MAX_KEY_BYTES).decode("utf-8", "replace").splitlines()
     return lines[0].strip() if lines else ""

@@ -16,7 +16,7 @@ from mltrust.core import canonical
 from mltrust.core.manifest import Entry, Kind, Leaf, Manifest, file_entry, safetensors_entry
 from mltrust.core.model import Document, first_surprise
 from mltrust.core.names import check_path, check_text, sort_key
-from mltrust.core.receipt import Receipt, Signature
+from mltrust.core.receipt import MAX_RECEIPTS, Receipt, Signature
 from mltrust.core.statement import Hex256, Statement
 from mltrust.errors import FormatError
 
@@ -91,7 +91,7 @@ class BundleDocument(Document):
     statement: Statement
     manifest: ManifestDocument
     signatures: list[Signature]
-    receipts: list[Receipt]
+    receipts: Annotated[list[Receipt], Field(max_length=MAX_RECEIPTS)]
 
 
 _TOP = ("mediaType", "statement", "manifest", "signatures", "receipts")
@@ -130,6 +130,8 @@ class Bundle:
         if len(data) > MAX_SEAL_BYTES:
             raise FormatError(where, f"larger than {MAX_SEAL_BYTES} bytes")
         top = open_document(data, where, MEDIA_TYPE, _TOP)
+        if len(_list(top, "receipts", where)) > MAX_RECEIPTS:
+            raise FormatError(where, f"more than {MAX_RECEIPTS} receipts")
         return cls(
             Statement.from_json(top["statement"], f"{where}: statement"),
             _manifest_from(top["manifest"], f"{where}: manifest"),

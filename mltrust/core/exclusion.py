@@ -16,10 +16,12 @@ TEMP_PREFIX = ".mltrust-tmp-"
 DEFAULT_EXCLUDE = ("/.git", "/.cache/huggingface", "/.dvc/cache", "/.dvc/tmp", f"/{SEAL_NAME}", f"/{TEMP_PREFIX}*")
 
 MAX_PATTERNS = 256
-# Patterns come from seals too. Each run of stars multiplies the work of a match; so few keep it small.
+# Patterns come from seals too. Each run of stars multiplies the work of a match, and one across folders by the depth
+# of the path; so few keep it small. A pattern without a slash is looked for at every depth, as if after `**/`.
 _MAX_STARS = 3
 _MAX_STARS_IN_ALL = 64
 _STARS = re.compile(r"\*+")
+_ACROSS = re.compile(r"(?:(?<=/)|^)\*\*(?=/|$)")
 _LITERAL = re.compile(r"/[^*?\[\]\\!#]*[^*?\[\]\\!# /]")
 _PREFIX = re.compile(r"/[^*?\[\]\\!#/]+\*")
 
@@ -66,5 +68,14 @@ def _check(pattern: str) -> None:
             f"{ascii(pattern)[:80]} is not a pattern to exclude",
             hint="Use gitignore patterns such as '*.log' or '/runs'; negation is not supported.",
         )
-    if len(_STARS.findall(pattern)) > _MAX_STARS:
+    runs = _STARS.findall(pattern)
+    if len(runs) > _MAX_STARS:
         raise UsageError(f"pattern {ascii(pattern)[:80]} has more than {_MAX_STARS} stars")
+    if any(len(run) > 1 for run in _STARS.findall(_ACROSS.sub("", pattern))):
+        raise UsageError(f"pattern {ascii(pattern)[:80]} has stars side by side", hint="Write '*', or '/**/'.")
+    across = len(_ACROSS.findall(pattern))
+    if across > 1 or (len(runs) == _MAX_STARS and (across or "/" not in pattern[:-1])):
+        raise UsageError(
+            f"pattern {ascii(pattern)[:80]} has too many stars for one that reaches across folders",
+            hint="Use '**' once, with one '*' beside it; or begin with '/'.",
+        )

@@ -15,6 +15,8 @@ MAX_NAME_BYTES = 4096
 
 _ODD_PART = re.compile(r"(?:^|/)\.{0,2}(?:/|\Z)")
 
+_COMMAND = re.compile(r"^\s*::|##(?=[A-Za-z]*\[)")
+
 # Letters and marks that Unicode calls ignorable: they are not of a control or format category, and yet unseen.
 _UNSEEN = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0")
 _VARIATIONS = (range(0xFE00, 0xFE10), range(0xE0100, 0xE01F0))
@@ -53,13 +55,18 @@ def shown(text: str) -> str:
     line separators become `\\xNN`, `\\uNNNN` or `\\UNNNNNNNN`; a backslash is doubled so that it stays unambiguous.
     """
     if text.isascii() and text.isprintable() and "\\" not in text:
-        return text
-    return "".join(_shown_character(character) for character in text)
+        return _no_command(text)
+    return _no_command("".join(_shown_character(character) for character in text))
 
 
 def printable(message: str) -> str:
     """Escape a message as `shown` does, but leave backslashes alone: what it quotes may be escaped already."""
-    return "".join(c if c == "\\" else _shown_character(c) for c in message)
+    return _no_command("".join(c if c == "\\" else _shown_character(c) for c in message))
+
+
+def _no_command(text: str) -> str:
+    """Break what CI services obey: `::name` where a line begins, `##[name]` and `##vso[name]` anywhere."""
+    return _COMMAND.sub(lambda found: found[0][:-1] + f"\\x{ord(found[0][-1]):02x}", text)
 
 
 def _shown_character(character: str) -> str:

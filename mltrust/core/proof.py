@@ -16,7 +16,7 @@ from mltrust.core.manifest import Kind, Leaf
 from mltrust.core.merkle import verify_inclusion
 from mltrust.core.model import Document
 from mltrust.core.names import check_text
-from mltrust.core.receipt import Receipt, Signature
+from mltrust.core.receipt import MAX_RECEIPTS, Receipt, Signature
 from mltrust.core.statement import Hex256, Statement
 
 MEDIA_TYPE = "application/vnd.mltrust.proof.v1+json"
@@ -88,7 +88,7 @@ class Proof(Document):
     statement: Statement
     levels: Annotated[tuple[Level, ...], Field(min_length=1, max_length=2)]
     signatures: tuple[Signature, ...] = ()
-    receipts: tuple[Receipt, ...] = ()
+    receipts: Annotated[tuple[Receipt, ...], Field(max_length=MAX_RECEIPTS)] = ()
 
     @property
     def file(self) -> Leaf:

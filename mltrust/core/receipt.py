@@ -7,6 +7,8 @@ from pydantic import Field
 from mltrust.core import canonical
 from mltrust.core.model import Document
 
+MAX_RECEIPTS = 64  # beside one statement; each may cost whoever confirms it a reading of the whole anchor
+
 Time = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
 
 

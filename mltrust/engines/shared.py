@@ -6,10 +6,12 @@ single thread: a lock that another thread holds at that moment would stay locked
 
 import gc
 import os
+import signal
 import struct
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from mmap import mmap
+from typing import NoReturn
 
 from mltrust.core.digest import DIGEST_SIZE
 
@@ -38,8 +40,8 @@ def digests(
     work = _Work(count, digest)
     copies: list[int] = []
     try:
-        with suppress(OSError):  # no more processes to be had: fewer do it
-            copies.extend(work.copy() for _ in range(min(helpers, _MAX_COPIES)))
+        with suppress(OSError), _interrupts_waiting() as mask:  # no more processes to be had: fewer do it
+            copies.extend(work.copy(mask) for _ in range(min(helpers, _MAX_COPIES)))
         untold = list(range(work.batches))
         for batch in work.tickets():
             work.do(batch)
@@ -48,13 +50,24 @@ def digests(
         for _ in work.tickets():  # after trouble: nothing more to do for the copies
             pass
         for copy in copies:
-            os.waitpid(copy, 0)
+            with suppress(ChildProcessError):  # where SIGCHLD is ignored, the system has waited for us
+                os.waitpid(copy, 0)
         work.close()
     for batch in untold:
         if not work.is_done(batch):
             work.do(batch)
         work.tell(batch, advance)
     return work.found()
+
+
+@contextmanager
+def _interrupts_waiting() -> Iterator[set[int]]:
+    """Let an interrupt wait until the block is over: Python drops one that comes while it forks."""
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield mask
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 class _Work:
@@ -75,16 +88,26 @@ class _Work:
         while ticket := os.read(self._tickets, _NUMBER.size):
             yield _NUMBER.unpack(ticket)[0]
 
-    def copy(self) -> int:
+    def copy(self, mask: set[int]) -> int:
         """Start a copy of this process that works until nothing is left; return its process number."""
+        first = os.getpid()
         copy = os.fork()
         if copy == 0:
-            with suppress(BaseException):  # whatever it is, the first process meets it again
-                gc.disable()  # a collection would only touch, and so copy, the memory both processes share
-                for batch in self.tickets():
-                    self.do(batch)
-            os._exit(0)
+            self._help(first, mask)
         return copy
+
+    def _help(self, first: int, mask: set[int]) -> NoReturn:
+        """Work, as a copy, until nothing is left or the `first` process is gone; then end."""
+        try:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            gc.disable()  # a collection would only touch, and so copy, the memory both processes share
+            for batch in self.tickets():
+                if os.getppid() != first:  # it was killed: nobody will read what is found
+                    break
+                self.do(batch)
+        finally:  # whatever the trouble is, the first process meets it again
+            os._exit(0)
 
     def do(self, batch: int) -> None:
         """Work one batch out."""

@@ -36,12 +36,15 @@ def consult(backend: Anchor, receipts: Sequence[Receipt], digest: Digest, *, req
     4. Silence of a `required` anchor is a failure; of any other it is unchecked. Being out of reach is
        unchecked either way, and keeps a report that requires it from being VERIFIED.
     """
-    checks = [_confirm(backend, receipt, digest) for receipt in receipts if receipt.kind == backend.scheme]
-    good = next((check for check in checks if check.outcome is Outcome.PASS), None)
-    if good is None:
+    checks: list[Check] = []
+    for receipt in receipts:
+        if receipt.kind == backend.scheme:
+            checks.append(_confirm(backend, receipt, digest))
+            if checks[-1].outcome is Outcome.PASS:  # each costs a reading of the anchor: no more than needed
+                break
+    else:
         checks += _found(backend, digest)
-        good = _judge(checks, backend, required=required)
-    return good.model_copy(update={"required": required})
+    return _judge(checks, backend, required=required).model_copy(update={"required": required})
 
 
 def _confirm(backend: Anchor, receipt: Receipt, digest: Digest) -> Check:

@@ -92,8 +92,8 @@ def _content(bundle: Bundle, changes: Sequence[Change], reading: Reading) -> Che
     manifest = reading.manifest
     what = f"{count(manifest.size, 'file')}, {count(manifest.tensors, 'tensor')}, {count(manifest.bytes, 'byte')}"
     outcome, summary, hint = Outcome.PASS, f"all bytes are the sealed ones: {what}", None
-    pointers = sum(change.kind is ChangeKind.POINTER for change in changes)
-    if changes and pointers == len(changes):
+    pointers = len(reading.pointers)
+    if pointers and all(change.kind is ChangeKind.POINTER for change in changes):  # also one that was sealed as such
         outcome, hint = Outcome.UNCHECKED, "Fetch the content: git lfs pull"
         summary = f"{count(pointers, 'file')} only a Git LFS pointer, the content is not here"
     elif not changes and manifest != bundle.manifest:

@@ -33,7 +33,7 @@ def _report_lines(found: Report, *, verbose: bool) -> Iterator[Text]:
         if check.kind is CheckKind.CONTENT:
             yield from changes(found.changes, indent=4, limit=None if verbose else _MAX_LISTED)
     yield from notices(found.notices)
-    yield from _unchecked(found)
+    yield from _unchecked(found, limit=None if verbose else _MAX_LISTED)
 
 
 def _check_lines(check: Check, *, verbose: bool = False) -> Iterator[Text]:
@@ -48,13 +48,13 @@ def _check_lines(check: Check, *, verbose: bool = False) -> Iterator[Text]:
         yield from (Text(f"{_MARGIN}| {printable(line)}") for line in document.splitlines())
 
 
-def _unchecked(found: Report) -> Iterator[Text]:
+def _unchecked(found: Report, *, limit: int | None) -> Iterator[Text]:
     """Say what a reader might believe was checked, and was not."""
     skipped = [shown(path) for path in found.scope.left_out]
     if skipped:
-        listed = ", ".join(skipped[:_MAX_LISTED]) + (
-            f" and {len(skipped) - _MAX_LISTED} more" if len(skipped) > _MAX_LISTED else ""
-        )
+        listed = ", ".join(skipped[:limit])
+        if limit is not None and len(skipped) > limit:
+            listed += f" and {len(skipped) - limit} more (--verbose lists all)"
         yield Text(f"  not checked  left out by the seal's rules: {listed}", style="dim")
     if found.content_only:
         yield Text("  not checked  who vouches for the seal (--content-only)", style="dim")

@@ -21,6 +21,9 @@ for _flag in ("O_BINARY", "O_CLOEXEC", "O_NONBLOCK", "O_NOCTTY"):
 # Kernels stamp changes with a coarse clock. A change within one tick of the last one keeps its stamp.
 _TICK_NS = 20_000_000
 
+# A thousand links to a folder of a thousand files are a million entries: a few kilobytes on disk, gigabytes here.
+_MAX_THROUGH_LINKS = 200_000
+
 _KINDS = {stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
 
 
@@ -34,7 +37,7 @@ class LocalSource:
 
     def __init__(self, path: Path, exclude: Sequence[str] = (), name: str | None = None) -> None:
         self.path = path
-        self.name = name or _label(path.name or path.resolve().name) or "artifact"
+        self.name = name or _label(path.resolve().name if path.name in ("", "..") else path.name) or "artifact"
         self.exclude: Sequence[str] = tuple(exclude)
         self.left_out: Sequence[str] = ()
         self._left_out: list[str] = []
@@ -59,7 +62,7 @@ class LocalSource:
     def _walk(self) -> Iterator[FileEntry]:
         root = Path(os.path.realpath(self.path))
         homes = [root, *_snapshot_blobs(root)]
-        pending = [("", os.fspath(self.path), False)]
+        pending, through_links = [("", os.fspath(self.path), False)], 0
         while pending:
             prefix, folder, linked = pending.pop()
             for item in _scan(folder, prefix):
@@ -73,6 +76,10 @@ class LocalSource:
                 if is_folder:
                     pending.append((path + "/", item.path, linked or is_link))
                 else:
+                    through_links += linked
+                    if through_links > _MAX_THROUGH_LINKS:
+                        what = f"more than {_MAX_THROUGH_LINKS} files are reached through linked folders"
+                        raise ArtifactError(path, what)
                     yield _file_entry(path, _item_status(item, path, follow=is_link))
 
     def _leave_out(self, path: str, *, folder: bool) -> None:

@@ -39,7 +39,7 @@ HOSTILE = {
     "back\\slash \\x1b": r"back\\slash \\x1b",
     "[red]x[/red]": "[red]x[/red]",
     "[link=http://evil]x": "[link=http://evil]x",
-    "::error::x": "::error::x",
+    "::error::x": ":\\x3aerror::x",
     "<script>&amp;": "<script>&amp;",
     "naïve 模型 モデル 😀": "naïve 模型 モデル 😀",
     "": "",

@@ -1,0 +1,33 @@
+"""What somebody planted in the artifact or the working folder is neither trusted nor followed."""
+
+import os
+import sys
+
+import pytest
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights on Windows")
+def test_a_planted_link_excludes_nothing(mltrust, tmp_path):
+    model = tmp_path / "model"
+    model.mkdir()
+    (model / "config.json").write_text("{}")
+    (model / "mltrust.seal.json").symlink_to("later.py")
+    assert mltrust("seal", model).code == 0
+    (model / "later.py").write_text("evil")
+    assert mltrust("verify", model).code == 1
+
+
+def test_a_key_is_not_looked_up_in_the_working_folder(mltrust, tmp_path):
+    for who in ("good", "evil"):
+        (tmp_path / who).mkdir()
+        (tmp_path / who / "x").write_text(who)
+        assert mltrust("seal", tmp_path / who, "--anchor", f"ledger:{tmp_path / who}-ledger").code == 0
+    keys = [
+        mltrust("ledger", "checkpoint", "--key", "--ledger", f"ledger:{tmp_path / who}-ledger").out.strip()
+        for who in ("good", "evil")
+    ]
+    planted = mltrust.cwd / keys[0]
+    planted.parent.mkdir(parents=True)
+    planted.write_text(keys[1] + os.linesep)
+    assert mltrust("verify", tmp_path / "good", "--key", keys[0]).code == 0
+    assert mltrust("verify", tmp_path / "evil", "--key", keys[0]).code == 1
