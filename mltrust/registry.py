@@ -6,8 +6,6 @@ from typing import Any
 
 from mltrust.errors import UsageError
 
-KINDS = ("sources", "readers", "engines", "anchors")
-
 
 def names(kind: str) -> list[str]:
     """Return the names of the plugs of one `kind`, sorted."""

@@ -239,8 +239,3 @@ def _part_from(part: PartDocument, where: str) -> Leaf:
     if part.name is None or part.dtype is None or part.shape is None:
         raise FormatError(where, "a tensor needs a name, a dtype and a shape")
     return Leaf(Kind.TENSOR, check_text(part.name, where), part.size, digest, dtype=part.dtype, shape=tuple(part.shape))
-
-
-def bundle_schema() -> dict[str, canonical.Json]:
-    """Return the JSON Schema of the seal file."""
-    return BundleDocument.model_json_schema(by_alias=True)

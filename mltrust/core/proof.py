@@ -10,7 +10,6 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from mltrust.core import canonical
 from mltrust.core.bundle import open_document
 from mltrust.core.manifest import Kind, Leaf
 from mltrust.core.merkle import verify_inclusion
@@ -132,8 +131,3 @@ _BELOW: dict[Kind | None, tuple[Kind, ...]] = {
     None: (Kind.FILE, Kind.SAFETENSORS),
     Kind.SAFETENSORS: (Kind.ST_HEADER, Kind.TENSOR),
 }
-
-
-def proof_schema() -> dict[str, canonical.Json]:
-    """Return the JSON Schema of the proof file."""
-    return Proof.model_json_schema(by_alias=True)

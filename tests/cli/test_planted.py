@@ -31,3 +31,22 @@ def test_a_key_is_not_looked_up_in_the_working_folder(mltrust, tmp_path):
     planted.write_text(keys[1] + os.linesep)
     assert mltrust("verify", tmp_path / "good", "--key", keys[0]).code == 0
     assert mltrust("verify", tmp_path / "evil", "--key", keys[0]).code == 1
+
+
+def test_own_keys_are_never_sealed(mltrust, tmp_path):
+    model = tmp_path / "holds-home"
+    model.mkdir()
+    (model / "config.json").write_text("{}")
+    done = mltrust("seal", model, env={"MLTRUST_HOME": str(model / "home")})
+    assert done.code == 2
+    assert "your own keys" in done.err
+    assert "MLTRUST_HOME" in done.err
+    assert sorted(path.name for path in model.iterdir()) == ["config.json"]
+
+
+def test_a_seal_named_by_its_folder(mltrust, tmp_path):
+    model = tmp_path / "by-folder"
+    model.mkdir()
+    (model / "config.json").write_text("{}")
+    assert mltrust("seal", model).code == 0
+    assert mltrust("verify", model, "--seal", model).code == 0
