@@ -14,9 +14,9 @@ from mltrust.core.exclusion import DEFAULT_EXCLUDE, SEAL_NAME, Exclusions
 from mltrust.core.manifest import Manifest
 from mltrust.core.proof import MAX_PROOF_BYTES, Proof
 from mltrust.core.report import Check, Notice, Report
-from mltrust.durable import read_document, write_atomically
+from mltrust.disk.documents import read_document, write_atomically
 from mltrust.errors import ArtifactError, FormatError, SealError, UnreadableError, UsageError, WriteError
-from mltrust.interfaces import Anchor, ArtifactReader, ArtifactSource, Home, Means, Progress, Silent, Trust
+from mltrust.interfaces import Anchor, ArtifactReader, ArtifactSource, Home, Means, Progress, Settings, Silent, Trust
 from mltrust.operations.diff import Side
 from mltrust.operations.seal import Labels
 from mltrust.statements.seal import SealPredicate, fingerprint_of, read_seal
@@ -76,8 +76,8 @@ def seal(
     previous = read_seal_file(target) if target.exists() else None
     labels = Labels(source.name, dict(annotations or {}))
     bundle, found = operations.seal(source, means or default_means(), suite_for(suite), labels, previous)
-    for backend in anchors:
-        (bundle,) = operations.anchor([bundle], backend)
+    for backend in sorted(anchors, key=lambda anchor: not anchor.carried):  # those that see the file see all of it
+        (bundle,) = operations.anchor([operations.Placed(bundle, target)], backend)
     if bundle != previous:  # what says the same stays as it is, to the byte
         write_atomically(target, bundle.to_json())
     return Sealed(bundle, target, found)
@@ -88,9 +88,10 @@ def verify(artifact: AnyPath, *, trust: Trust, seal: AnyPath | None = None, mean
     path = Path(artifact)
     if not path.exists():
         raise ArtifactError(str(path), "does not exist")
-    bundle = read_seal_file(seal_file(Path(seal)) if seal else seal_path(path))
+    file = seal_file(Path(seal)) if seal else seal_path(path)
+    bundle = read_seal_file(file)
     source = _source(path, _sealed_exclusions(bundle))
-    return operations.verify(source, bundle, trust, means or default_means())
+    return operations.verify(source, operations.Placed(bundle, file), trust, means or default_means())
 
 
 def fingerprint(
@@ -138,26 +139,43 @@ def anchor(seals: Sequence[AnyPath], backend: Anchor) -> list[Bundle]:
     """Publish the statements of several seals through one anchor and add the receipts to the seal files."""
     paths = [Path(seal) for seal in seals]
     before = [read_seal_file(path, whole=True) for path in paths]
-    bundles = operations.anchor(before, backend)
+    bundles = operations.anchor(
+        [operations.Placed(bundle, path) for path, bundle in zip(paths, before, strict=True)], backend
+    )
     for path, old, bundle in zip(paths, before, bundles, strict=True):
         if bundle != old:
             write_atomically(path, bundle.to_json())
     return bundles
 
 
-def consult(bundle: Bundle, trust: Trust) -> list[Check]:
-    """Return what everybody the caller trusts says of a seal's statement, without reading the artifact."""
-    return list(operations.vouching(bundle.statement, bundle.receipts, bundle.signatures, trust))
+def consult(seal: AnyPath, trust: Trust, *, refresh: bool = False) -> tuple[Bundle, list[Check]]:
+    """Return a seal and what everybody the caller trusts says of its statement, without reading the artifact.
+
+    `refresh` first asks them for their receipts as they are today, and writes those into the seal file.
+    """
+    path = Path(seal)
+    bundle = read_seal_file(path, whole=True)
+    if refresh:
+        old, bundle = bundle, operations.refresh(bundle, trust.everybody)
+        if bundle != old:
+            write_atomically(path, bundle.to_json())
+    return bundle, list(operations.vouching(bundle.statement, bundle.receipts, bundle.signatures, trust, path))
 
 
-def open_anchor(uri: str, home: Home) -> Anchor:
-    """Return the anchor a URI such as `ledger:PATH` names; `home` is where it may keep keys and memory."""
+def open_anchor(uri: str, home: Home, settings: Settings | None = None) -> Anchor:
+    """Return the anchor a URI such as `ledger:PATH` names; `home` is where it may keep keys and memory.
+
+    `settings` that mean nothing to that kind of anchor are a `UsageError`.
+    """
     scheme, _, rest = uri.partition(":")
     if not rest or scheme not in registry.names("anchors"):
         known = ", ".join(f"{name}:…" for name in registry.names("anchors"))
         raise UsageError(f"{ascii(uri)[:80]} names no anchor", hint=f"There are: {known}")
-    backend: Anchor = registry.load("anchors", scheme).from_uri(uri, home)
-    return backend
+    plug: type[Anchor] = registry.load("anchors", scheme)
+    if unknown := sorted(set(settings or ()) - plug.settings):
+        known = ", ".join(sorted(plug.settings)) or "none"
+        raise UsageError(f"{ascii(unknown[0])[:80]} is no setting of {scheme} anchors", hint=f"There are: {known}.")
+    return plug.from_uri(uri, home, settings or {})
 
 
 def anchor_by_key(key: str) -> Anchor:

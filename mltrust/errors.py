@@ -9,7 +9,7 @@ MltrustError
 │   │   └── ChangedError       a file changed while it was read
 │   ├── SealError          there is no seal, or its parts contradict each other
 │   └── AnchorError        an anchor cannot be reached or refuses to work
-│       └── LedgerError        a ledger contradicts itself or what was remembered of it
+│       └── ContradictionError        a ledger contradicts itself or what was remembered of it
 ├── WriteError         a file could not be written; the old one is still there
 └── NotVerifiedError   `Report.require()` on a report that is not VERIFIED
 ```
@@ -66,7 +66,7 @@ class AnchorError(UnreadableError):
     """An anchor cannot be reached or cannot do what was asked."""
 
 
-class LedgerError(AnchorError):
+class ContradictionError(AnchorError):
     """A ledger contradicts itself or what was remembered of it; `state` is the anchor state it amounts to.
 
     `evidence` holds the signed documents that contradict each other: whoever has them can show it to others.

@@ -4,9 +4,9 @@ A plug is one file, one line under `[project.entry-points."mltrust.<kind>"]` and
 inherits the public contract suite in `mltrust.testing`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Protocol, Self, runtime_checkable
 
@@ -140,40 +140,97 @@ class Means:
     progress: Progress
 
 
+class Dialogue(Protocol):
+    """Talks with whoever started the command; a plug has no other way to be heard or to ask."""
+
+    def tell(self, message: str) -> None:
+        """Say something worth knowing: what it will cost, what to run next."""
+
+    def secret(self, prompt: str) -> str:
+        """Ask for a password without showing it; raise `UsageError` where nobody can be asked."""
+
+    def agree(self, question: str) -> bool:
+        """Ask for consent before something that costs or cannot be undone; consent given in advance counts."""
+
+
+class Mute:
+    """A dialogue with nobody: it says nothing, knows no secret and agrees to nothing."""
+
+    def tell(self, message: str) -> None:
+        """Say nothing."""
+
+    def secret(self, prompt: str) -> str:
+        """Refuse: there is nobody to ask."""
+        raise UsageError(f"nobody can be asked for {prompt}", hint="Name a password file, or run it on a terminal.")
+
+    def agree(self, question: str) -> bool:  # noqa: ARG002  # the socket's
+        """Agree to nothing."""
+        return False
+
+
 @dataclass(frozen=True)
 class Home:
-    """The folders a plug may keep things in; the caller chooses them, no plug looks for its own.
+    """What a plug may use of the user's: folders to keep things in, and a voice. No plug looks for its own.
 
-    `data` holds keys and the default ledger, `state` what was remembered of others (last checkpoints).
+    `data` holds keys and the default ledger, `state` what was remembered of others (last checkpoints) and what is
+    under way (journals).
     """
 
     data: Path
     state: Path
+    dialogue: Dialogue = field(default_factory=Mute)
+
+
+Settings = Mapping[str, object]
+"""What the user's configuration and options say about one anchor: TOML values by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What an anchor is asked to publish or to find: a digest; and where the seal file with its statement is.
+
+    Only anchors that stand beside files, as git does, look at `path`; `content` is the file as it will be written
+    there, and only given to anchors whose receipts are not carried in it.
+    """
+
+    digest: Digest
+    path: Path | None = None
+    content: bytes | None = None
 
 
 @runtime_checkable
 class Anchor(Protocol):
     """Publishes digests where nobody can quietly change them, and says later what became of them.
 
-    An anchor sees a digest, never a file. Nothing in a receipt chooses whom to ask or whom to trust.
+    An anchor sees a digest, never an artifact. Nothing in a receipt chooses whom to ask or whom to trust. A plug
+    inherits from this class: what has a body here is right for anchors without keys, settings or afterthoughts.
     """
 
     scheme: ClassVar[str]
+    settings: ClassVar[frozenset[str]] = frozenset()
+    """The names of the settings it understands; it is never given another."""
+    carried: ClassVar[bool] = True
+    """Whether receipts are written into the seal file. False where the anchor itself holds all evidence beside the
+    file, which then stays as it is."""
 
     @property
     def name(self) -> str:
         """How the anchor is called in reports and messages."""
 
     @classmethod
-    def from_uri(cls, uri: str, home: Home) -> Self:
-        """Return the anchor that `uri` (`scheme:rest`) names; raise `UsageError` if it names none."""
+    def from_uri(cls, uri: str, home: Home, settings: Settings) -> Self:
+        """Return the anchor that `uri` (`scheme:rest`) names; raise `UsageError` if it or a setting makes no sense.
+
+        It opens nothing: no file, no connection.
+        """
 
     @classmethod
-    def from_key(cls, key: str) -> "Anchor | None":
+    def from_key(cls, key: str) -> "Anchor | None":  # noqa: ARG003  # for those who have keys
         """Return an anchor that confirms receipts offline by a public key alone; None if `key` is not of its kind."""
+        return None
 
-    def publish(self, digests: Sequence[Digest]) -> Sequence[Receipt]:
-        """Publish `digests` durably, in one go; return one receipt each. Publishing again changes nothing."""
+    def publish(self, submissions: Sequence[Submission]) -> Sequence[Receipt]:
+        """Publish durably, in one go; return one receipt each. Publishing again changes nothing."""
 
     def confirm(self, receipt: Receipt, digest: Digest) -> Check:
         """Check that `receipt` proves `digest` here.
@@ -181,27 +238,53 @@ class Anchor(Protocol):
         A mismatch is a failed check; being out of reach is `unavailable`; another's receipt is `unknown-key`.
         """
 
-    def find(self, digest: Digest) -> Sequence[Receipt]:
-        """Return receipts for `digest` if it is published here; none if it is absent or cannot be looked up by digest.
+    def find(self, submission: Submission) -> Sequence[Receipt]:
+        """Return receipts for the digest if it is published here; none if it is absent or cannot be looked up.
 
-        A `LedgerError` tells that the anchor contradicts itself, any other `AnchorError` that it is out of reach.
+        A `ContradictionError` tells that the anchor contradicts itself or its past, any other `AnchorError` that it
+        is out of reach.
         """
+
+    def refresh(self, receipt: Receipt, digest: Digest) -> Receipt:  # noqa: ARG002  # for those whose receipts ripen
+        """Return `receipt` as the anchor would give it today: final, rebuilt or witnessed; itself if nothing changed.
+
+        Raises what `find` does, and `AnchorError` if the anchor no longer stands by it.
+        """
+        return receipt
+
+
+@dataclass(frozen=True)
+class Quorum:
+    """Anchors of which at least so many must vouch."""
+
+    at_least: int
+    anchors: Sequence[Anchor]
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.at_least <= len(self.anchors):
+            raise UsageError(f"at least {self.at_least} of {len(self.anchors)} anchors is not a policy")
 
 
 @dataclass(frozen=True)
 class Trust:
     """Whom the caller trusts; never read from the thing under test.
 
-    `anchors` were named by the caller: silence of one is a failure. `assumed` are trusted where nobody
-    was named, such as the user's own ledger: silence of one decides nothing. `fingerprint` is one the
-    caller has from a source it trusts; `content_only` asks for the bytes alone.
+    `anchors` were named by the caller: silence of one is a failure; and of `quorum` so many must vouch as it says.
+    `assumed` are trusted where nobody was named, such as the user's own ledger: silence of one decides nothing.
+    `fingerprint` is one the caller has from a source it trusts; `content_only` asks for the bytes alone.
     """
 
     anchors: Sequence[Anchor] = ()
+    quorum: Quorum | None = None
     assumed: Sequence[Anchor] = ()
     fingerprint: str | None = None
     content_only: bool = False
 
+    @property
+    def everybody(self) -> tuple[Anchor, ...]:
+        """All anchors that are asked, in order."""
+        return (*self.anchors, *(self.quorum.anchors if self.quorum else ()), *self.assumed)
+
     def __post_init__(self) -> None:
-        if self.content_only and (self.anchors or self.assumed or self.fingerprint):
+        if self.content_only and (self.anchors or self.quorum or self.assumed or self.fingerprint):
             raise UsageError("to ask for the content only is to ask nobody: name no anchor, key or fingerprint with it")

@@ -26,8 +26,7 @@ def anchors(
     from mltrust.cli.trusting import trust
     from mltrust.renderers import json_v1, text
 
-    bundle = api.read_seal_file(api.seal_file(seal), whole=True)
-    checks = api.consult(bundle, trust(anchor, key, None))
+    bundle, checks = api.consult(api.seal_file(seal), trust(anchor, key, None))
     if format_ is Format.JSON:
         console.result(json_v1.receipts(bundle, checks))
     else:

@@ -9,7 +9,7 @@ from mltrust.cli.console import Console
 from mltrust.cli.exits import Exit
 from mltrust.cli.options import Format, FormatOption, speaking
 from mltrust.core.names import printable
-from mltrust.errors import LedgerError, UsageError
+from mltrust.errors import ContradictionError, UsageError
 
 if TYPE_CHECKING:
     from mltrust.anchors.ledger import LedgerAnchor
@@ -73,7 +73,7 @@ def check(console: Console, ledger: _LedgerOption = None, format_: FormatOption 
     backend = _open(ledger)
     try:
         status = backend.check()
-    except LedgerError as error:
+    except ContradictionError as error:
         console.error(error)
         for line in "".join(error.evidence).splitlines():
             console.talk(f"| {line}")

@@ -71,7 +71,7 @@ def finish(console: Console, rendered: "Text | str", verdict: "Verdict", output:
 
 def write_result(path: Path, data: bytes) -> None:
     """Write a result to the file the user named; a device or a pipe is written to, never replaced."""
-    from mltrust.durable import write_atomically
+    from mltrust.disk.documents import write_atomically
 
     if path.parent != Path("/dev") and (path.is_file() or path.is_dir() or not path.exists()):
         write_atomically(path, data)

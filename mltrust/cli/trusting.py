@@ -7,7 +7,7 @@ from pathlib import Path
 from mltrust import api
 from mltrust.cli.home import anchor_names, own_ledger_uri, user_home
 from mltrust.core.digest import parse_hex, suite_named
-from mltrust.durable import read_document
+from mltrust.disk.documents import read_document
 from mltrust.errors import FormatError, UsageError
 from mltrust.interfaces import Anchor, Trust
 

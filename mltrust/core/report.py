@@ -5,7 +5,7 @@ from enum import StrEnum
 from mltrust.core.changes import Change
 from mltrust.core.model import Document
 from mltrust.core.receipt import TimeBounds
-from mltrust.errors import AnchorError, LedgerError, NotVerifiedError
+from mltrust.errors import AnchorError, ContradictionError, NotVerifiedError
 
 
 class Outcome(StrEnum):
@@ -25,6 +25,7 @@ class CheckKind(StrEnum):
     ANCHOR = "anchor"
     SIGNATURE = "signature"
     FINGERPRINT = "fingerprint"
+    POLICY = "policy"
 
 
 class AnchorState(StrEnum):
@@ -52,8 +53,9 @@ class Verdict(StrEnum):
 class Check(Document):
     """One check: what was looked at, what came out, one line for people, and when an anchor saw it.
 
-    `evidence` holds signed documents that contradict each other, for whoever has to be shown. What is
-    `required` was named by the caller: while it is unchecked, nothing is verified.
+    `level` names how far the answer rests on others' word, in the anchor's own terms, and `stronger` says what would
+    make it rest on less. `evidence` holds signed documents that contradict each other, for whoever has to be shown.
+    What is `required` was named by the caller: while it is unchecked, nothing is verified.
     """
 
     kind: CheckKind
@@ -62,6 +64,8 @@ class Check(Document):
     summary: str
     state: AnchorState | None = None
     time: TimeBounds | None = None
+    level: str | None = None
+    stronger: str | None = None
     hint: str | None = None
     evidence: tuple[str, ...] = ()
     required: bool = False
@@ -73,7 +77,7 @@ class Check(Document):
         Contradiction is a failure (or `outcome`); being out of reach is neither a pass nor tampering.
         """
         state, evidence = AnchorState.UNAVAILABLE, tuple[str, ...]()
-        if isinstance(error, LedgerError):
+        if isinstance(error, ContradictionError):
             state, evidence = AnchorState(error.state), error.evidence
         return cls(
             kind=CheckKind.ANCHOR,

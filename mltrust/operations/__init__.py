@@ -1,6 +1,6 @@
 """The verbs. They know sockets, never plugs: sources, readers, engines and anchors are handed in."""
 
-from mltrust.operations.anchor import anchor
+from mltrust.operations.anchor import Placed, anchor, refresh
 from mltrust.operations.diff import diff
 from mltrust.operations.fingerprint import fingerprint, read_found
 from mltrust.operations.prove import check, prove
@@ -8,6 +8,7 @@ from mltrust.operations.seal import parameters_for, seal, whole
 from mltrust.operations.verify import verify, vouching
 
 __all__ = [
+    "Placed",
     "anchor",
     "check",
     "diff",
@@ -15,6 +16,7 @@ __all__ = [
     "parameters_for",
     "prove",
     "read_found",
+    "refresh",
     "seal",
     "verify",
     "vouching",

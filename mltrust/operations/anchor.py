@@ -1,34 +1,70 @@
 """Publish statements, and ask anchors about them."""
 
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from mltrust.core.bundle import Bundle
 from mltrust.core.digest import Digest
 from mltrust.core.receipt import Receipt
 from mltrust.core.report import AnchorState, Check, CheckKind, Outcome
 from mltrust.errors import AnchorError, FormatError
-from mltrust.interfaces import Anchor
+from mltrust.interfaces import Anchor, Submission
 
-_UNDECIDED = (AnchorState.UNAVAILABLE, AnchorState.NOT_FINAL)
+UNDECIDED = (AnchorState.UNAVAILABLE, AnchorState.NOT_FINAL)
 
 
-def anchor(bundles: Sequence[Bundle], backend: Anchor) -> list[Bundle]:
-    """Publish the statements of `bundles` through `backend` in one go; return them with their receipts."""
-    receipts = backend.publish([bundle.statement.digest() for bundle in bundles])
-    return [_receipted(bundle, receipt, backend) for bundle, receipt in zip(bundles, receipts, strict=True)]
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A bundle and the file it is or will be in; None if it is in none."""
+
+    bundle: Bundle
+    path: Path | None = None
+
+    def submission(self, backend: Anchor) -> Submission:
+        """Return what `backend` is asked to publish."""
+        content = None if backend.carried else self.bundle.to_json()
+        return Submission(self.bundle.statement.digest(), self.path, content)
+
+
+def anchor(seals: Sequence[Placed], backend: Anchor) -> list[Bundle]:
+    """Publish the statements of `seals` through `backend` in one go; return the bundles with their receipts."""
+    receipts = backend.publish([seal.submission(backend) for seal in seals])
+    return [_receipted(seal.bundle, receipt, backend) for seal, receipt in zip(seals, receipts, strict=True)]
 
 
 def _receipted(bundle: Bundle, receipt: Receipt, backend: Anchor) -> Bundle:
     """Add `receipt`, unless one that is there still holds: publishing again leaves a seal as it is."""
     digest = bundle.statement.digest()
     theirs = [old for old in bundle.receipts if old.kind == backend.scheme]
-    if any(_confirm(backend, old, digest).outcome is Outcome.PASS for old in theirs):
+    if not backend.carried or any(_confirm(backend, old, digest).outcome is Outcome.PASS for old in theirs):
         return bundle
     return bundle.with_receipts((receipt,))
 
 
-def consult(backend: Anchor, receipts: Sequence[Receipt], digest: Digest, *, required: bool) -> Check:
-    """Return what an anchor the caller trusts says of `digest`.
+def refresh(bundle: Bundle, backends: Sequence[Anchor]) -> Bundle:
+    """Return `bundle` with each receipt as those of `backends` that gave it would give it today.
+
+    A receipt nobody can refresh stays as it is: what is wrong with it is for `consult` to say.
+    """
+    digest = bundle.statement.digest()
+    receipts = tuple(_refreshed(receipt, digest, backends) for receipt in bundle.receipts)
+    return replace(bundle, receipts=receipts)
+
+
+def _refreshed(receipt: Receipt, digest: Digest, backends: Sequence[Anchor]) -> Receipt:
+    for backend in backends:
+        if backend.scheme == receipt.kind:
+            with suppress(AnchorError, FormatError):
+                fresh = backend.refresh(receipt, digest)
+                if backend.confirm(fresh, digest).outcome is not Outcome.FAIL:
+                    return fresh
+    return receipt
+
+
+def consult(backend: Anchor, receipts: Sequence[Receipt], submission: Submission, *, required: bool) -> Check:
+    """Return what an anchor the caller trusts says of a digest.
 
     1. Each receipt of its kind is confirmed; the first that holds settles it.
     2. Where none holds, the anchor is asked whether it knows the digest all the same.
@@ -37,13 +73,14 @@ def consult(backend: Anchor, receipts: Sequence[Receipt], digest: Digest, *, req
        unchecked either way, and keeps a report that requires it from being VERIFIED.
     """
     checks: list[Check] = []
+    digest = submission.digest
     for receipt in receipts:
         if receipt.kind == backend.scheme:
             checks.append(_confirm(backend, receipt, digest))
             if checks[-1].outcome is Outcome.PASS:  # each costs a reading of the anchor: no more than needed
                 break
     else:
-        checks += _found(backend, digest)
+        checks += _found(backend, submission)
     return _judge(checks, backend, required=required).model_copy(update={"required": required})
 
 
@@ -56,9 +93,9 @@ def _confirm(backend: Anchor, receipt: Receipt, digest: Digest) -> Check:
         return Check.of_trouble(backend.name, error)
 
 
-def _found(backend: Anchor, digest: Digest) -> list[Check]:
+def _found(backend: Anchor, submission: Submission) -> list[Check]:
     try:
-        return [_confirm(backend, receipt, digest) for receipt in backend.find(digest)]
+        return [_confirm(backend, receipt, submission.digest) for receipt in backend.find(submission)]
     except AnchorError as error:
         return [Check.of_trouble(backend.name, error)]
 
@@ -68,7 +105,7 @@ def _judge(checks: Sequence[Check], backend: Anchor, *, required: bool) -> Check
         for check in checks:
             if check.outcome is outcome:
                 return check
-    undecided = next((check for check in checks if check.state in _UNDECIDED), None)
+    undecided = next((check for check in checks if check.state in UNDECIDED), None)
     if undecided is not None:
         return undecided
     hint = "Publish it with mltrust anchor SEAL --to URI, or trust whoever does vouch for it."

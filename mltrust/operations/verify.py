@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from mltrust.core.bundle import Bundle
 from mltrust.core.changes import Change, ChangeKind, changes_between
@@ -11,14 +12,14 @@ from mltrust.core.receipt import Receipt, Signature
 from mltrust.core.report import Check, CheckKind, Outcome, Report, Scope
 from mltrust.core.statement import Statement
 from mltrust.errors import SealError
-from mltrust.interfaces import ArtifactReader, ArtifactSource, Means, Trust
-from mltrust.operations.anchor import consult
+from mltrust.interfaces import ArtifactReader, ArtifactSource, Means, Submission, Trust
+from mltrust.operations.anchor import UNDECIDED, Placed, consult
 from mltrust.operations.fingerprint import Reading, read_found
 from mltrust.operations.notices import notices
 from mltrust.statements.seal import Parameters, contradictions, read_seal
 
 
-def verify(source: ArtifactSource, bundle: Bundle, trust: Trust, means: Means) -> Report:
+def verify(source: ArtifactSource, seal: Placed, trust: Trust, means: Means) -> Report:
     """Return the report on an artifact.
 
     1. The seal has been parsed strictly (`Bundle.parse`); its statement must be a seal of a known suite.
@@ -29,13 +30,14 @@ def verify(source: ArtifactSource, bundle: Bundle, trust: Trust, means: Means) -
     5. The caller's fingerprint is compared, and each trusted anchor is asked about the statement.
     6. The verdict follows from the checks alone (`Report.verdict`).
     """
+    bundle = seal.bundle
     predicate = read_seal(bundle.statement)  # 1
     checks = [_agreement(bundle)]  # 2
     sealed_means = replace(means, readers=sealed_readers(predicate.parameters, means.readers))  # 3
     reading = read_found(source, sealed_means, suite_named(predicate.suite))
     changes = _differences(bundle, reading)  # 4
     checks.append(_content(bundle, changes, reading))
-    checks += vouching(bundle.statement, bundle.receipts, bundle.signatures, trust)  # 5
+    checks += vouching(bundle.statement, bundle.receipts, bundle.signatures, trust, seal.path)  # 5
     scope = Scope(
         files=reading.manifest.size,
         tensors=reading.manifest.tensors,
@@ -104,17 +106,25 @@ def _content(bundle: Bundle, changes: Sequence[Change], reading: Reading) -> Che
 
 
 def vouching(
-    statement: Statement, receipts: Sequence[Receipt], signatures: Sequence[Signature], trust: Trust
+    statement: Statement,
+    receipts: Sequence[Receipt],
+    signatures: Sequence[Signature],
+    trust: Trust,
+    path: Path | None = None,
 ) -> Iterator[Check]:
-    """Yield what everybody the caller trusts says of a statement; yield what nobody was asked about, too."""
-    digest = statement.digest()
+    """Yield what everybody the caller trusts says of a statement, kept at `path`; and what nobody was asked about."""
+    submission = Submission(statement.digest(), path)
     if trust.fingerprint is not None:
         yield _fingerprint(statement, trust.fingerprint)
     for anchor in trust.anchors:
-        yield consult(anchor, receipts, digest, required=True)
+        yield consult(anchor, receipts, submission, required=True)
+    if trust.quorum is not None:
+        answers = [consult(anchor, receipts, submission, required=False) for anchor in trust.quorum.anchors]
+        yield from answers
+        yield _quorum(answers, trust.quorum.at_least)
     for anchor in trust.assumed:
-        yield consult(anchor, receipts, digest, required=False)
-    if not (trust.content_only or trust.anchors or trust.assumed or trust.fingerprint):
+        yield consult(anchor, receipts, submission, required=False)
+    if not (trust.content_only or trust.anchors or trust.quorum or trust.assumed or trust.fingerprint):
         hint = "Trust an anchor (--anchor), a ledger's key (--key) or a fingerprint (--fingerprint)"
         yield Check(
             kind=CheckKind.ANCHOR,
@@ -126,6 +136,17 @@ def vouching(
     if signatures:
         summary = f"{count(len(signatures), 'signature')} not checked"
         yield Check(kind=CheckKind.SIGNATURE, name="signatures", outcome=Outcome.UNCHECKED, summary=summary)
+
+
+def _quorum(answers: Sequence[Check], at_least: int) -> Check:
+    """Return whether enough vouch; while those out of reach could still make it enough, that is undecided."""
+    vouching = sum(answer.outcome is Outcome.PASS for answer in answers)
+    undecided = sum(answer.state in UNDECIDED for answer in answers)
+    outcome = Outcome.PASS if vouching >= at_least else Outcome.FAIL
+    if vouching < at_least <= vouching + undecided:
+        outcome = Outcome.UNCHECKED
+    summary = f"{vouching} of {len(answers)} vouch, at least {at_least} must"
+    return Check(kind=CheckKind.POLICY, name="policy", outcome=outcome, summary=summary, required=True)
 
 
 def _fingerprint(statement: Statement, expected: str) -> Check:

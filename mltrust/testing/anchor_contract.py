@@ -13,7 +13,7 @@ from mltrust.core.digest import Digest
 from mltrust.core.receipt import Receipt, TimeBounds
 from mltrust.core.report import AnchorState, CheckKind, Outcome
 from mltrust.errors import MltrustError
-from mltrust.interfaces import Anchor
+from mltrust.interfaces import Anchor, Submission
 
 ONE, TWO, THREE = (Digest.sha256(bytes([number])) for number in (1, 2, 3))
 _LONG = 100_000
@@ -51,7 +51,7 @@ class AnchorContract:
 
     def test_what_is_published_is_confirmed(self, anchor: Anchor) -> None:
         """A fresh receipt passes, and says so in every field that people and policies read."""
-        (receipt,) = anchor.publish([ONE])
+        (receipt,) = anchor.publish(_all(ONE))
         check = anchor.confirm(receipt, ONE)
         assert (check.kind, check.outcome, check.state) == (CheckKind.ANCHOR, Outcome.PASS, AnchorState.VERIFIED)
         assert check.name == anchor.name
@@ -60,13 +60,13 @@ class AnchorContract:
 
     def test_a_receipt_names_its_kind_and_digest(self, anchor: Anchor) -> None:
         """A receipt finds its way back to the anchor and the digest."""
-        (receipt,) = anchor.publish([ONE])
+        (receipt,) = anchor.publish(_all(ONE))
         assert receipt.kind == type(anchor).scheme
         assert receipt.digest == str(ONE)
 
     def test_a_receipt_survives_json(self, anchor: Anchor) -> None:
         """A receipt is data: written to a seal and read back it is the same, and still passes."""
-        (receipt,) = anchor.publish([ONE])
+        (receipt,) = anchor.publish(_all(ONE))
         text = json.dumps(receipt.to_json()).encode()
         again = Receipt.from_json(canonical.loads(text, "receipt"), "receipt")
         assert again == receipt
@@ -78,38 +78,38 @@ class AnchorContract:
 
     def test_publishing_again_changes_nothing(self, anchor: Anchor) -> None:
         """The same digest has the same receipt, in another call as within one."""
-        (receipt,) = anchor.publish([ONE])
-        assert tuple(anchor.publish([ONE])) == (receipt,)
-        assert tuple(anchor.publish([ONE, ONE])) == (receipt, receipt)
+        (receipt,) = anchor.publish(_all(ONE))
+        assert tuple(anchor.publish(_all(ONE))) == (receipt,)
+        assert tuple(anchor.publish(_all(ONE, ONE))) == (receipt, receipt)
 
     def test_a_batch_has_a_receipt_each_in_order(self, anchor: Anchor) -> None:
         """A batch gives receipts in the order of its digests, new ones and old ones alike."""
-        anchor.publish([TWO])
-        receipts = anchor.publish([ONE, TWO, THREE])
+        anchor.publish(_all(TWO))
+        receipts = anchor.publish(_all(ONE, TWO, THREE))
         assert [receipt.digest for receipt in receipts] == [str(ONE), str(TWO), str(THREE)]
         for receipt, digest in zip(receipts, (ONE, TWO, THREE), strict=True):
             assert anchor.confirm(receipt, digest).outcome is Outcome.PASS
 
     def test_old_receipts_stay_good(self, anchor: Anchor) -> None:
         """Publishing more takes nothing from earlier receipts."""
-        (receipt,) = anchor.publish([ONE])
-        anchor.publish([TWO, THREE])
+        (receipt,) = anchor.publish(_all(ONE))
+        anchor.publish(_all(TWO, THREE))
         assert anchor.confirm(receipt, ONE).outcome is Outcome.PASS
 
     def test_what_is_found_is_confirmed(self, anchor: Anchor) -> None:
         """Whatever it finds, it stands by; one that cannot look up by digest finds nothing."""
-        anchor.publish([ONE, TWO])
-        for receipt in anchor.find(ONE):
+        anchor.publish(_all(ONE, TWO))
+        for receipt in anchor.find(Submission(ONE)):
             assert anchor.confirm(receipt, ONE).outcome is Outcome.PASS
 
     def test_what_was_not_published_is_not_found(self, anchor: Anchor) -> None:
         """An unknown digest has no receipts."""
-        anchor.publish([ONE])
-        assert tuple(anchor.find(TWO)) == ()
+        anchor.publish(_all(ONE))
+        assert tuple(anchor.find(Submission(TWO))) == ()
 
     def test_a_receipt_is_for_its_digest_only(self, anchor: Anchor) -> None:
         """A receipt proves no other digest, published or not, nor with its own field edited."""
-        first, _ = anchor.publish([ONE, TWO])
+        first, _ = anchor.publish(_all(ONE, TWO))
         for digest in (TWO, THREE):
             edited = first.model_copy(update={"digest": str(digest)})
             assert anchor.confirm(first, digest).outcome is not Outcome.PASS
@@ -118,14 +118,14 @@ class AnchorContract:
 
     def test_a_receipt_with_another_time_does_not_pass(self, anchor: Anchor) -> None:
         """Nobody can move a receipt in time."""
-        (receipt,) = anchor.publish([ONE])
+        (receipt,) = anchor.publish(_all(ONE))
         for field in ("not_before", "not_after"):
             time = receipt.time.model_copy(update={field: "2001-01-01T00:00:00Z"})
             assert anchor.confirm(receipt.model_copy(update={"time": time}), ONE).outcome is not Outcome.PASS
 
     def test_a_receipt_of_another_kind_is_not_its_affair(self, anchor: Anchor) -> None:
         """Evidence under another kind is neither a pass nor a finding."""
-        (receipt,) = anchor.publish([ONE])
+        (receipt,) = anchor.publish(_all(ONE))
         check = anchor.confirm(receipt.model_copy(update={"kind": "no-such-kind"}), ONE)
         assert (check.outcome, check.state) == (Outcome.UNCHECKED, AnchorState.UNKNOWN_KEY)
 
@@ -133,20 +133,31 @@ class AnchorContract:
         """A receipt convinces only where it was given, though both published the digest."""
         if other is None:
             pytest.skip("no second anchor")
-        (receipt,) = other.publish([ONE])
-        anchor.publish([ONE])
+        (receipt,) = other.publish(_all(ONE))
+        anchor.publish(_all(ONE))
         check = anchor.confirm(receipt, ONE)
         assert (check.outcome, check.state) == (Outcome.UNCHECKED, AnchorState.UNKNOWN_KEY)
 
+    def test_a_fresh_receipt_needs_no_refreshing(self, anchor: Anchor) -> None:
+        """What is refreshed still proves its digest, and refreshing it once more changes nothing."""
+        (receipt,) = anchor.publish(_all(ONE))
+        fresh = anchor.refresh(receipt, ONE)
+        assert anchor.confirm(fresh, ONE).outcome is Outcome.PASS
+        assert anchor.refresh(fresh, ONE) == fresh
+
     def test_hostile_evidence_never_passes(self, anchor: Anchor) -> None:
         """Evidence is hostile: whatever is in it ends in a check or in one of our own errors, and never in a pass."""
-        (receipt,) = anchor.publish([ONE])
+        (receipt,) = anchor.publish(_all(ONE))
         for evidence in _damaged(receipt.evidence):
             try:
                 check = anchor.confirm(receipt.model_copy(update={"evidence": evidence}), ONE)
             except MltrustError:
                 continue
             assert check.outcome is not Outcome.PASS, str(evidence)[:200]
+
+
+def _all(*digests: Digest) -> list[Submission]:
+    return [Submission(digest) for digest in digests]
 
 
 def _damaged(evidence: dict[str, canonical.Json]) -> Iterator[dict[str, canonical.Json]]:

@@ -8,10 +8,10 @@ from mltrust.core.digest import Digest
 from mltrust.core.receipt import Receipt
 from mltrust.core.report import AnchorState, Check, CheckKind, Outcome
 from mltrust.errors import UsageError
-from mltrust.interfaces import Home
+from mltrust.interfaces import Anchor, Home, Settings, Submission
 
 
-class MemoryAnchor:
+class MemoryAnchor(Anchor):
     """Keeps digests as long as it lives; `label` tells two of them apart. Its receipts convince nobody but itself."""
 
     scheme: ClassVar[str] = "memory"
@@ -26,20 +26,16 @@ class MemoryAnchor:
         return f"{self.scheme}:{self._label}"
 
     @classmethod
-    def from_uri(cls, uri: str, home: Home) -> Self:  # noqa: ARG003  # it keeps nothing
+    def from_uri(cls, uri: str, home: Home, settings: Settings) -> Self:  # noqa: ARG003  # it keeps nothing
         """Return a new, empty anchor for `memory:LABEL`."""
         scheme, _, label = uri.partition(":")
         if scheme != cls.scheme or not label:
             raise UsageError(f"{uri[:120]!a} names no anchor in memory", hint="Write memory:LABEL.")
         return cls(label)
 
-    @classmethod
-    def from_key(cls, key: str) -> Self | None:  # noqa: ARG003  # the socket's
-        """Return None: it has no keys."""
-        return None
-
-    def publish(self, digests: Sequence[Digest]) -> Sequence[Receipt]:
-        """Keep `digests`; return one receipt each."""
+    def publish(self, submissions: Sequence[Submission]) -> Sequence[Receipt]:
+        """Keep the digests; return one receipt each."""
+        digests = [submission.digest for submission in submissions]
         for digest in digests:
             evidence: dict[str, canonical.Json] = {"anchor": self._label, "number": len(self._receipts)}
             self._receipts.setdefault(digest, Receipt(kind=self.scheme, digest=str(digest), evidence=evidence))
@@ -55,9 +51,10 @@ class MemoryAnchor:
             return self._check(Outcome.FAIL, AnchorState.REPLACED, "the receipt is not the one that was given")
         return self._check(Outcome.PASS, AnchorState.VERIFIED, "published here")
 
-    def find(self, digest: Digest) -> Sequence[Receipt]:
-        """Return the receipt for `digest`, if it was published."""
-        return (self._receipts[digest],) if digest in self._receipts else ()
+    def find(self, submission: Submission) -> Sequence[Receipt]:
+        """Return the receipt for the digest, if it was published."""
+        found = self._receipts.get(submission.digest)
+        return () if found is None else (found,)
 
     def _check(self, outcome: Outcome, state: AnchorState, summary: str) -> Check:
         return Check(kind=CheckKind.ANCHOR, name=self.name, outcome=outcome, state=state, summary=summary)

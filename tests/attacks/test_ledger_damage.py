@@ -9,7 +9,7 @@ from mltrust.anchors.ledger import LedgerAnchor
 from mltrust.anchors.ledger.entry import Entry
 from mltrust.core.digest import Digest
 from mltrust.core.report import AnchorState, Outcome
-from mltrust.errors import AnchorError, LedgerError
+from mltrust.errors import AnchorError, ContradictionError
 from mltrust.interfaces import Home
 
 SIZE = 12
@@ -51,7 +51,7 @@ def found_by(call):
     """Return the state a call finds the ledger in; None if it finds nothing wrong."""
     try:
         call()
-    except LedgerError as error:
+    except ContradictionError as error:
         return AnchorState(error.state)
     return None
 
@@ -176,12 +176,12 @@ def test_edited_lines_are_found(attacked, edit, state):
 
 def test_changed_line_ends_are_explained(attacked):
     attacked.entries.write_bytes(b"".join(attacked.lines).replace(b"\n", b"\r\n"))
-    with pytest.raises(LedgerError) as caught:
+    with pytest.raises(ContradictionError) as caught:
         attacked.ledger.check()
     assert ".gitattributes" in caught.value.hint
     attacked.entries.write_bytes(b"".join(attacked.lines))
     attacked.checkpoint.write_bytes(attacked.note.replace(b"\n", b"\r\n"))
-    with pytest.raises(LedgerError) as caught:
+    with pytest.raises(ContradictionError) as caught:
         attacked.ledger.check()
     assert ".gitattributes" in caught.value.hint
 
@@ -212,7 +212,7 @@ def test_a_checkpoint_signed_by_another_key_of_the_same_name(attacked):
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     from mltrust.anchors.ledger.checkpoint import SignedCheckpoint
-    from mltrust.anchors.ledger.note import Signer
+    from mltrust.core.note import Signer
 
     mine = SignedCheckpoint.parse(attacked.note, "checkpoint").checkpoint
     forger = Signer(mine.origin, Ed25519PrivateKey.from_private_bytes(bytes(32)))
@@ -253,10 +253,10 @@ def test_both_files_rolled_back(own):
 def test_a_removed_file(own, name):
     (own.folder / name).unlink()
     for ledger in (own.ledger, own.without_memory()):
-        with pytest.raises(LedgerError) as caught:
+        with pytest.raises(ContradictionError) as caught:
             ledger.check()
         assert caught.value.state == AnchorState.REMOVED
-        with pytest.raises(LedgerError):
+        with pytest.raises(ContradictionError):
             ledger.publish([digest("new")])
 
 

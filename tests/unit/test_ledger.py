@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from mltrust.anchors.ledger import LedgerAnchor, LedgerKey, disk, log
+from mltrust.anchors.ledger import LedgerAnchor, LedgerKey, log
 from mltrust.anchors.ledger.entry import LINE_BYTES, MAX_ENTRY_BYTES, START_BYTES, Entry, fields, start
 from mltrust.core import canonical
 from mltrust.core.digest import Digest
 from mltrust.core.merkle import EMPTY_ROOT, Tree
 from mltrust.core.report import AnchorState, Outcome
-from mltrust.errors import AnchorError, FormatError, LedgerError, UsageError
+from mltrust.disk import state
+from mltrust.errors import AnchorError, ContradictionError, FormatError, UsageError
 from mltrust.interfaces import Home
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -76,7 +77,7 @@ def bound_by_permissions(root):
 
 
 def state_of(call, *arguments):
-    with pytest.raises(LedgerError) as caught:
+    with pytest.raises(ContradictionError) as caught:
         call(*arguments)
     assert caught.value.hint
     return AnchorState(caught.value.state)
@@ -160,8 +161,8 @@ class TestPublish:
     def test_a_batch_is_one_checkpoint(self, place, monkeypatch):
         place.anchor().publish(digests(0))
         written = []
-        replace = disk.replace
-        monkeypatch.setattr(disk, "replace", lambda path, data: (written.append(path.name), replace(path, data)))
+        replace = state.replace
+        monkeypatch.setattr(state, "replace", lambda path, data: (written.append(path.name), replace(path, data)))
         place.anchor().publish(digests(*range(50)))
         assert written.count("checkpoint") == 1
         assert place.anchor().check().size == 50
@@ -321,7 +322,7 @@ class TestRead:
         for call in (place.anchor().check, place.anchor().entries, place.anchor().checkpoint):
             with pytest.raises(AnchorError, match="no ledger") as caught:
                 call()
-            assert not isinstance(caught.value, LedgerError)
+            assert not isinstance(caught.value, ContradictionError)
         assert not place.folder.exists()
 
     def test_status(self, place):
@@ -374,7 +375,7 @@ class TestRead:
         place.anchor().publish(digests(1))
         before = place.entries.read_bytes() + b"\0" * 10 + b"\n"
         place.entries.write_bytes(before)
-        with pytest.raises(LedgerError, match="line 2") as caught:
+        with pytest.raises(ContradictionError, match="line 2") as caught:
             place.anchor().publish(digests(2))
         assert "after line 1" in caught.value.hint
         assert place.entries.read_bytes() == before
@@ -402,7 +403,7 @@ class TestMemory:
         (receipt,) = place.anchor().publish(digests(2))
         newer = place.anchor().checkpoint()
         place.restore()
-        with pytest.raises(LedgerError) as caught:
+        with pytest.raises(ContradictionError) as caught:
             place.anchor().check()
         assert caught.value.state == AnchorState.ROLLBACK
         older = place.checkpoint.read_text("utf-8")
@@ -491,7 +492,7 @@ class TestMemory:
         place.anchor().publish(digests(1))
         key = place.anchor().verifier_key()
         shutil.rmtree(place.folder)
-        with pytest.raises(LedgerError) as caught:
+        with pytest.raises(ContradictionError) as caught:
             place.anchor().check()
         Path(caught.value.hint.split("'")[1]).unlink()
         place.anchor().publish(digests(1))
@@ -513,7 +514,7 @@ class TestMemory:
         for call in (place.anchor().check, lambda: place.anchor().publish(digests(2))):
             with pytest.raises(AnchorError) as caught:
                 call()
-            assert not isinstance(caught.value, LedgerError)
+            assert not isinstance(caught.value, ContradictionError)
         check = place.anchor().confirm(receipt, digest(1))
         assert (check.outcome, check.state) == (Outcome.UNCHECKED, AnchorState.UNAVAILABLE)
 

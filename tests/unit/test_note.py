@@ -6,7 +6,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from mltrust.anchors.ledger.checkpoint import Checkpoint, SignedCheckpoint
-from mltrust.anchors.ledger.note import MAX_NOTE_BYTES, Note, Signed, Signer, VerifierKey
+from mltrust.core.note import MAX_NOTE_BYTES, Note, Signed, Signer, VerifierKey
 from mltrust.errors import FormatError
 
 PETER = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"

@@ -11,19 +11,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import ClassVar, Self
 
-from mltrust.anchors.ledger import disk, keys, log, tiles
+from mltrust.anchors.ledger import log, tiles
 from mltrust.anchors.ledger.checkpoint import SignedCheckpoint
 from mltrust.anchors.ledger.entry import Entry, timestamp
 from mltrust.anchors.ledger.evidence import KIND, prove, receipt_for
 from mltrust.anchors.ledger.log import Log
 from mltrust.anchors.ledger.memory import Memory, refuse_other_key, refuse_rollback
-from mltrust.anchors.ledger.note import Signer, VerifierKey
 from mltrust.anchors.ledger.offline import LedgerKey, refused, verified
 from mltrust.core.digest import Digest
+from mltrust.core.note import Signer, VerifierKey
 from mltrust.core.receipt import Receipt
 from mltrust.core.report import AnchorState, Check
-from mltrust.errors import AnchorError, LedgerError, UsageError
-from mltrust.interfaces import Home
+from mltrust.disk import keys, state
+from mltrust.errors import AnchorError, ContradictionError, UsageError
+from mltrust.interfaces import Anchor, Home, Settings, Submission
 
 LOCK_SECONDS = 30.0
 
@@ -45,7 +46,7 @@ class LedgerStatus:
     remembered_size: int | None
 
 
-class LedgerAnchor:
+class LedgerAnchor(Anchor):
     """A transparency log in a folder.
 
     Reading needs no right to write there, but remembers in `home.state` what it saw. The first digest published begins
@@ -76,7 +77,7 @@ class LedgerAnchor:
         return f"{self.scheme}:{self._folder}"
 
     @classmethod
-    def from_uri(cls, uri: str, home: Home) -> Self:
+    def from_uri(cls, uri: str, home: Home, settings: Settings) -> Self:  # noqa: ARG003  # it knows none
         """Return the ledger that `ledger:PATH` names; a relative path counts from the working folder."""
         scheme, _, path = uri.partition(":")
         if scheme != cls.scheme or not path or "\0" in path:
@@ -92,25 +93,27 @@ class LedgerAnchor:
         """Tell whether there is a ledger, sound or not."""
         return log.exists(self._folder)
 
-    def publish(self, digests: Sequence[Digest]) -> Sequence[Receipt]:
-        """Publish SHA-256 `digests` in one append; return one receipt each, for an entry already there too.
+    def publish(self, submissions: Sequence[Submission]) -> Sequence[Receipt]:
+        """Publish SHA-256 digests in one append; return one receipt each, for an entry already there too.
 
         When it returns, the entries are durable and the new checkpoint is remembered. On an `AnchorError` they may
         have been published nevertheless; publishing them again is right and changes nothing then.
 
         Raises:
             UsageError: A digest is not SHA-256, or others can read the signing key.
-            LedgerError: The ledger contradicts itself or what was remembered of it, or is gone; nothing was written.
+            ContradictionError: The ledger contradicts itself or what was remembered of it, or is gone; nothing was
+                written.
             AnchorError: The folder cannot be written, or the signing key is not kept here.
         """
+        digests = [submission.digest for submission in submissions]
         for digest in digests:
             if digest.algorithm != "sha256":
                 raise UsageError(f"a ledger takes SHA-256 digests, not {digest}")
         if not digests:
             return ()
         self._refuse_to_begin_again()
-        disk.make_folder(self._folder, parents=self._home.data in self._folder.parents)
-        with disk.locked(self._folder / log.LOCK, self._lock_seconds):
+        state.make_folder(self._folder, parents=self._is_own())
+        with state.locked(self._folder / log.LOCK, self._lock_seconds):
             published = self._append(digests)
         indices = published.indices(digests)
         return tuple(receipt_for(published, indices[digest]) for digest in digests)
@@ -133,15 +136,15 @@ class LedgerAnchor:
             refuse_rollback(ledger, proven.checkpoint, "The receipt holds the evidence: keep it.")
             # 8.
             if ledger.line(proven.index) != proven.entry.format():
-                raise LedgerError("the ledger has another entry there", state=AnchorState.REPLACED)
+                raise ContradictionError("the ledger has another entry there", state=AnchorState.REPLACED)
         except AnchorError as error:
             return refused(self.name, error)
         return verified(self.name, proven, f"entry {proven.index} of {ledger.size} in the ledger")
 
-    def find(self, digest: Digest) -> Sequence[Receipt]:
-        """Return the receipt of the first signed entry for `digest`, if there is one."""
+    def find(self, submission: Submission) -> Sequence[Receipt]:
+        """Return the receipt of the first signed entry for the digest, if there is one."""
         ledger, _ = self._read()
-        index = ledger.indices([digest]).get(digest, ledger.size)
+        index = ledger.indices([submission.digest]).get(submission.digest, ledger.size)
         return (receipt_for(ledger, index),) if index < ledger.size else ()
 
     def entries(self) -> Iterator[tuple[int, str, Digest]]:
@@ -153,7 +156,7 @@ class LedgerAnchor:
         """Check all of the ledger and compare it with what was remembered of it, as every reading does.
 
         Raises:
-            LedgerError: It contradicts itself or what was remembered.
+            ContradictionError: It contradicts itself or what was remembered.
             AnchorError: There is none, or it cannot be read, or not be remembered.
         """
         ledger, last = self._read()
@@ -212,7 +215,7 @@ class LedgerAnchor:
         if not log.exists(self._folder):
             pin = self._memory.pin_file(self._folder)
             hint = f"Restore it, or mount its disk. To begin a new one on purpose, remove '{pin}'."
-            raise LedgerError(f"the ledger at {self._folder} is gone", state=AnchorState.REMOVED, hint=hint)
+            raise ContradictionError(f"the ledger at {self._folder} is gone", state=AnchorState.REMOVED, hint=hint)
         found = log.verifier_key(self._folder)
         if found is not None:
             refuse_other_key(found, key, self._memory.pin_file(self._folder))
@@ -225,7 +228,7 @@ class LedgerAnchor:
         known = ledger.indices(digests)
         new = [digest for digest in dict.fromkeys(digests) if digest not in known]
         if not new and not ledger.unsigned:
-            disk.sync_folder(self._folder)  # whoever wrote the checkpoint may have died before this
+            state.sync_folder(self._folder)  # whoever wrote the checkpoint may have died before this
             return ledger
         ledger = log.append(ledger, [Entry(digest, self._time(ledger)) for digest in new], self._signer(ledger.key))
         with self._memory.locked():
@@ -247,11 +250,15 @@ class LedgerAnchor:
         # A crash may have left a key without its first checkpoint: it is taken up again, unless it ever signed.
         key = log.verifier_key(self._folder)
         if key is None:
-            return keys.create(self._home.data, self._random)
+            make = keys.own if self._is_own() else keys.create
+            return make(self._home.data, self._random)
         if self._memory.last(key) is not None or keys.load(self._home.data, key.name) is None:
             message = f"{self._folder} names a ledger whose entries are gone"
-            raise LedgerError(message, state=AnchorState.REMOVED, hint="Restore them, or name another folder.")
+            raise ContradictionError(message, state=AnchorState.REMOVED, hint="Restore them, or name another folder.")
         return self._signer(key)
+
+    def _is_own(self) -> bool:
+        return self._home.data in self._folder.parents
 
     def _signer(self, key: VerifierKey) -> Signer:
         signer = keys.load(self._home.data, key.name)

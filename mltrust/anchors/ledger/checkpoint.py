@@ -10,8 +10,8 @@ import re
 from dataclasses import dataclass
 from typing import Self
 
-from mltrust.anchors.ledger.note import Note, Signed, Signer, VerifierKey
 from mltrust.core.digest import DIGEST_SIZE
+from mltrust.core.note import Note, Signed, Signer, VerifierKey
 from mltrust.errors import FormatError
 
 _TEXT = re.compile(r"([^\n]+)\n(0|[1-9][0-9]{0,19})\n([A-Za-z0-9+/]{43}=)\n")

@@ -8,13 +8,13 @@ from pydantic import Field, ValidationError
 from mltrust.anchors.ledger.checkpoint import SignedCheckpoint
 from mltrust.anchors.ledger.entry import MAX_ENTRY_BYTES, Entry
 from mltrust.anchors.ledger.log import Log
-from mltrust.anchors.ledger.note import MAX_NOTE_BYTES, Signed, VerifierKey
 from mltrust.core import merkle
 from mltrust.core.digest import Digest
 from mltrust.core.model import Document, first_surprise
+from mltrust.core.note import MAX_NOTE_BYTES, Signed, VerifierKey
 from mltrust.core.receipt import Receipt, TimeBounds
 from mltrust.core.report import AnchorState
-from mltrust.errors import FormatError, LedgerError
+from mltrust.errors import ContradictionError, FormatError
 
 KIND = "ledger"
 
@@ -40,7 +40,7 @@ class Evidence(Document):
             raise FormatError("ledger receipt", ascii(first_surprise(error)[:200])) from error
 
 
-class ForeignReceiptError(LedgerError):
+class ForeignReceiptError(ContradictionError):
     """A receipt that another ledger gave, or nobody: this one has nothing to say of it."""
 
 
@@ -81,7 +81,7 @@ def prove(receipt: Receipt, digest: Digest, key: VerifierKey) -> Proven:
 
     Raises:
         ForeignReceiptError: The receipt is of another kind, or of a log with another key.
-        LedgerError: It proves nothing; `state` says in which way.
+        ContradictionError: It proves nothing; `state` says in which way.
     """
     # 1.
     if receipt.kind != KIND:
@@ -91,18 +91,18 @@ def prove(receipt: Receipt, digest: Digest, key: VerifierKey) -> Proven:
         entry = Entry.parse(_encoded(evidence.entry), "ledger receipt")
         checkpoint = SignedCheckpoint.parse(_encoded(evidence.checkpoint), "ledger receipt")
     except FormatError as error:
-        raise LedgerError(f"the receipt is damaged: {error}", state=AnchorState.REPLACED) from error
+        raise ContradictionError(f"the receipt is damaged: {error}", state=AnchorState.REPLACED) from error
     proven = Proven(entry, evidence.index, checkpoint)
     # 2.
     if not str(digest) == receipt.digest == str(entry.digest) or receipt.time != proven.time:
-        raise LedgerError("the receipt is for another digest or time", state=AnchorState.REPLACED)
+        raise ContradictionError("the receipt is for another digest or time", state=AnchorState.REPLACED)
     # 3.
     _require_signature(checkpoint, key)
     # 4.
     path = [bytes.fromhex(node) for node in evidence.path]
     head = checkpoint.checkpoint
     if not merkle.verify_inclusion(entry.format(), evidence.index, head.size, path, head.root):
-        raise LedgerError("the receipt's proof does not lead to its checkpoint", state=AnchorState.REPLACED)
+        raise ContradictionError("the receipt's proof does not lead to its checkpoint", state=AnchorState.REPLACED)
     return proven
 
 
@@ -112,7 +112,7 @@ def _require_signature(checkpoint: SignedCheckpoint, key: VerifierKey) -> None:
         origin = ascii(checkpoint.checkpoint.origin[:120])
         raise ForeignReceiptError(f"the receipt is of another ledger, {origin}", state=AnchorState.UNKNOWN_KEY)
     if said is Signed.INVALID:
-        raise LedgerError("the receipt's checkpoint has a false signature", state=AnchorState.UNSIGNED)
+        raise ContradictionError("the receipt's checkpoint has a false signature", state=AnchorState.UNSIGNED)
 
 
 def _encoded(text: str) -> bytes:

@@ -19,14 +19,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mltrust.anchors.ledger import disk, entry
+from mltrust.anchors.ledger import entry
 from mltrust.anchors.ledger.checkpoint import Checkpoint, SignedCheckpoint
 from mltrust.anchors.ledger.entry import LINE_BYTES, Entry
-from mltrust.anchors.ledger.note import MAX_NOTE_BYTES, Signed, Signer, VerifierKey
 from mltrust.core.digest import Digest
 from mltrust.core.merkle import EMPTY_ROOT, Tree
+from mltrust.core.note import MAX_NOTE_BYTES, Signed, Signer, VerifierKey
 from mltrust.core.report import AnchorState
-from mltrust.errors import AnchorError, FormatError, LedgerError
+from mltrust.disk import state
+from mltrust.errors import AnchorError, ContradictionError, FormatError
 
 ENTRIES = "entries.jsonl"
 CHECKPOINT = "checkpoint"
@@ -90,34 +91,34 @@ class Log:
 
 def exists(folder: Path) -> bool:
     """Tell whether a ledger was begun in `folder`; one that lost its checkpoint but has entries counts."""
-    entries = disk.status(folder / ENTRIES)
-    return disk.status(folder / CHECKPOINT) is not None or (entries is not None and entries.st_size > 0)
+    entries = state.status(folder / ENTRIES)
+    return state.status(folder / CHECKPOINT) is not None or (entries is not None and entries.st_size > 0)
 
 
 def verifier_key(folder: Path) -> VerifierKey | None:
     """Return the key the folder itself names, which proves nothing; None if it names none."""
     path = folder / KEY
-    data = disk.read(path, _MAX_KEY_BYTES)
+    data = state.read(path, _MAX_KEY_BYTES)
     if data is None:
         return None
     try:
         return VerifierKey.parse(_line_of(data, path), str(path))
     except FormatError as error:
-        raise LedgerError(str(error), state=AnchorState.REPLACED, hint=_RESTORE) from error
+        raise ContradictionError(str(error), state=AnchorState.REPLACED, hint=_RESTORE) from error
 
 
 def read(folder: Path, key: VerifierKey) -> Log:
     """Read the ledger of `key` and check all of it, in time linear in its size.
 
     Raises:
-        LedgerError: It is not what its checkpoint says, or has none by `key`.
+        ContradictionError: It is not what its checkpoint says, or has none by `key`.
         AnchorError: It cannot be read.
     """
     found = _snapshot(folder)
     for _ in range(_ATTEMPTS):
         try:
             return _verified(folder, key, *found)
-        except LedgerError:
+        except ContradictionError:
             # A writer may have been at work between the reads; what stands still is judged.
             before, found = found, _snapshot(folder)
             if found == before:
@@ -127,11 +128,11 @@ def read(folder: Path, key: VerifierKey) -> Log:
 
 def begin(folder: Path, signer: Signer) -> None:
     """Make `folder`, where no ledger `exists`, a ledger of no entries. The caller holds the lock."""
-    disk.sync_folder(folder.parent)
-    disk.replace(folder / ENTRIES, b"")
-    disk.replace(folder / KEY, f"{signer.verifier_key}\n".encode())
+    state.sync_folder(folder.parent)
+    state.replace(folder / ENTRIES, b"")
+    state.replace(folder / KEY, f"{signer.verifier_key}\n".encode())
     empty = Checkpoint(signer.name, 0, EMPTY_ROOT).sign(signer)
-    disk.replace(folder / CHECKPOINT, empty.text.encode())
+    state.replace(folder / CHECKPOINT, empty.text.encode())
 
 
 def append(log: Log, entries: Sequence[Entry], signer: Signer) -> Log:
@@ -146,24 +147,24 @@ def append(log: Log, entries: Sequence[Entry], signer: Signer) -> Log:
         raise AnchorError(f"{log.folder}: the ledger is full", hint="Begin a new one in another folder.")
     # Unsigned lines are written once more: if it was a failed fsync that left them, they may be in memory only.
     offset = log.size * LINE_BYTES
-    disk.rewrite_tail(log.folder / ENTRIES, offset, lines[offset:])
+    state.rewrite_tail(log.folder / ENTRIES, offset, lines[offset:])
     for line in added:
         log.tree.append(line)
     signed = Checkpoint(signer.name, log.tree.size, log.tree.root).sign(signer)
-    disk.replace(log.folder / CHECKPOINT, signed.text.encode())
+    state.replace(log.folder / CHECKPOINT, signed.text.encode())
     return Log(log.folder, log.key, signed, lines, log.tree, 0)
 
 
 def _snapshot(folder: Path) -> tuple[bytes | None, bytes | None]:
     # The checkpoint first: entries read after it can only be more than it covers.
-    return disk.read(folder / CHECKPOINT, MAX_NOTE_BYTES), disk.read(folder / ENTRIES, MAX_LOG_BYTES)
+    return state.read(folder / CHECKPOINT, MAX_NOTE_BYTES), state.read(folder / ENTRIES, MAX_LOG_BYTES)
 
 
 def _verified(folder: Path, key: VerifierKey, note: bytes | None, data: bytes | None) -> Log:
     # 1. Both files must be there.
     if note is None or data is None:
         gone = folder / (CHECKPOINT if note is None else ENTRIES)
-        raise LedgerError(f"{gone} is gone", state=AnchorState.REMOVED, hint=_RESTORE)
+        raise ContradictionError(f"{gone} is gone", state=AnchorState.REMOVED, hint=_RESTORE)
     # 2. The checkpoint must be well-formed and signed by the key of this ledger, for this ledger.
     signed = _signed(note, folder / CHECKPOINT, key)
     size = signed.checkpoint.size
@@ -172,13 +173,13 @@ def _verified(folder: Path, key: VerifierKey, note: bytes | None, data: bytes | 
     count = lines.count(b"\n")
     if count < size:
         message = f"{folder / ENTRIES} has {count} complete entries, its checkpoint covers {size}"
-        raise LedgerError(message, state=AnchorState.REMOVED, hint=_RESTORE)
+        raise ContradictionError(message, state=AnchorState.REMOVED, hint=_RESTORE)
     # 4. Every line must be an entry, not older than the one before.
     tree = Tree(_checked(lines, folder / ENTRIES, size))
     # 5. The lines it covers must give its root.
     if tree.root_at(size) != signed.checkpoint.root:
         message = f"{folder / ENTRIES}: its first {size} entries are not those its checkpoint covers"
-        raise LedgerError(message, state=AnchorState.REPLACED, hint=_RESTORE)
+        raise ContradictionError(message, state=AnchorState.REPLACED, hint=_RESTORE)
     return Log(folder, key, signed, lines, tree, torn)
 
 
@@ -186,10 +187,10 @@ def _signed(note: bytes, path: Path, key: VerifierKey) -> SignedCheckpoint:
     try:
         signed = SignedCheckpoint.parse(note, str(path))
     except FormatError as error:
-        raise LedgerError(str(error), state=AnchorState.REPLACED, hint=error.hint or _RESTORE) from error
+        raise ContradictionError(str(error), state=AnchorState.REPLACED, hint=error.hint or _RESTORE) from error
     if signed.signed_by(key) is not Signed.VALID:
         message = f"{path} is not signed by the key of this ledger, {str(key)!a}"
-        raise LedgerError(message, state=AnchorState.REPLACED, hint=_RESTORE)
+        raise ContradictionError(message, state=AnchorState.REPLACED, hint=_RESTORE)
     return signed
 
 
@@ -199,12 +200,12 @@ def _checked(lines: bytes, path: Path, size: int) -> Iterator[bytes]:
         try:
             _, time = entry.fields(line, f"{path}, line {index + 1}")
         except FormatError as error:
-            raise LedgerError(
+            raise ContradictionError(
                 str(error), state=AnchorState.REPLACED, hint=error.hint or _way_out(index, size)
             ) from error
         if time < before:
             message = f"{path}, line {index + 1}: older than the line before"
-            raise LedgerError(message, state=AnchorState.REPLACED, hint=_way_out(index, size))
+            raise ContradictionError(message, state=AnchorState.REPLACED, hint=_way_out(index, size))
         before = time
         yield line
 

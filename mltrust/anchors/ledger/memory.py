@@ -15,12 +15,12 @@ from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 
-from mltrust.anchors.ledger import disk
 from mltrust.anchors.ledger.checkpoint import SignedCheckpoint
 from mltrust.anchors.ledger.log import Log
-from mltrust.anchors.ledger.note import MAX_NOTE_BYTES, Signed, VerifierKey
+from mltrust.core.note import MAX_NOTE_BYTES, Signed, VerifierKey
 from mltrust.core.report import AnchorState
-from mltrust.errors import AnchorError, FormatError, LedgerError
+from mltrust.disk import state
+from mltrust.errors import AnchorError, ContradictionError, FormatError
 
 _MAX_KEY_BYTES = 4096
 
@@ -43,7 +43,7 @@ class Memory:
     def pinned(self, folder: Path) -> VerifierKey | None:
         """Return the key of the ledger that was seen at `folder`; None if none was."""
         file = self.pin_file(folder)
-        data = disk.read(file, _MAX_KEY_BYTES)
+        data = state.read(file, _MAX_KEY_BYTES)
         try:
             return None if data is None else VerifierKey.parse(data.decode(), str(file))
         except (UnicodeDecodeError, FormatError) as error:
@@ -52,7 +52,7 @@ class Memory:
     def last(self, key: VerifierKey) -> SignedCheckpoint | None:
         """Return the largest checkpoint seen of `key`; None if none was."""
         file = self.checkpoint_file(key)
-        data = disk.read(file, MAX_NOTE_BYTES)
+        data = state.read(file, MAX_NOTE_BYTES)
         try:
             last = None if data is None else SignedCheckpoint.parse(data, str(file))
         except FormatError as error:
@@ -65,8 +65,8 @@ class Memory:
     def locked(self) -> Iterator[None]:
         """Keep other processes from changing the memory."""
         for folder in (self._root, self._root / "paths", self._root / "checkpoints"):
-            disk.make_folder(folder, parents=True)
-        with disk.locked(self._root / "lock", self._lock_timeout):
+            state.make_folder(folder, parents=True)
+        with state.locked(self._root / "lock", self._lock_timeout):
             yield
 
     def keep(self, log: Log) -> None:
@@ -74,21 +74,21 @@ class Memory:
         pinned, last = self.pinned(log.folder), self.last(log.key)
         refuse_other_key(log.key, pinned, self.pin_file(log.folder))
         if last is None or last.checkpoint.size < log.size:
-            disk.replace(self.checkpoint_file(log.key), log.signed.text.encode())
+            state.replace(self.checkpoint_file(log.key), log.signed.text.encode())
         if pinned is None:
-            disk.replace(self.pin_file(log.folder), str(log.key).encode())
+            state.replace(self.pin_file(log.folder), str(log.key).encode())
 
 
 def refuse_other_key(key: VerifierKey, pinned: VerifierKey | None, pin_file: Path) -> None:
-    """Raise a `LedgerError` if `key` is not the one that was pinned."""
+    """Raise a `ContradictionError` if `key` is not the one that was pinned."""
     if pinned is not None and key != pinned:
         message = f"the ledger has the key {str(key)!a}, but {str(pinned)!a} was seen at this path before"
         hint = f"If it was replaced on purpose, forget the old one: remove '{pin_file}'."
-        raise LedgerError(message, state=AnchorState.UNKNOWN_KEY, hint=hint)
+        raise ContradictionError(message, state=AnchorState.UNKNOWN_KEY, hint=hint)
 
 
 def refuse_rollback(log: Log, last: SignedCheckpoint | None, hint: str) -> None:
-    """Raise a `LedgerError` that holds both checkpoints if `log` does not begin with what `last` commits to."""
+    """Raise a `ContradictionError` that holds both checkpoints if `log` does not begin with what `last` commits to."""
     if last is None or log.begins_with(last.checkpoint):
         return
     seen, found = last.checkpoint.size, log.size
@@ -96,7 +96,7 @@ def refuse_rollback(log: Log, last: SignedCheckpoint | None, hint: str) -> None:
     if seen > found:
         what = f"goes back behind a checkpoint it signed: from size {seen} to {found}"
     message = f"{log.folder}: the ledger {what}"
-    raise LedgerError(message, state=AnchorState.ROLLBACK, hint=hint, evidence=(last.text, log.signed.text))
+    raise ContradictionError(message, state=AnchorState.ROLLBACK, hint=hint, evidence=(last.text, log.signed.text))
 
 
 def _damaged(file: Path) -> AnchorError:

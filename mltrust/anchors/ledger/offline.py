@@ -5,17 +5,17 @@ from collections.abc import Sequence
 from typing import ClassVar, Self
 
 from mltrust.anchors.ledger.evidence import KIND, ForeignReceiptError, Proven, prove
-from mltrust.anchors.ledger.note import VerifierKey
 from mltrust.core.digest import Digest
+from mltrust.core.note import VerifierKey
 from mltrust.core.receipt import Receipt
 from mltrust.core.report import AnchorState, Check, CheckKind, Outcome
-from mltrust.errors import AnchorError, FormatError, LedgerError, UsageError
-from mltrust.interfaces import Home
+from mltrust.errors import AnchorError, ContradictionError, FormatError, UsageError
+from mltrust.interfaces import Anchor, Home, Settings, Submission
 
 _LOOKS_LIKE_A_KEY = re.compile(r"[^+\s]+\+[0-9a-f]{8}\+\S+")
 
 
-class LedgerKey:
+class LedgerKey(Anchor):
     """A ledger known by its verifier key: it confirms receipts offline and can do nothing else.
 
     It cannot see whether the ledger still stands by them, so a rollback escapes it.
@@ -32,7 +32,7 @@ class LedgerKey:
         return f"{self.scheme} key {self._key.name}"
 
     @classmethod
-    def from_uri(cls, uri: str, home: Home) -> Self:  # noqa: ARG003  # the socket's
+    def from_uri(cls, uri: str, home: Home, settings: Settings) -> Self:  # noqa: ARG003  # the socket's
         """Refuse: a key is not named by a URI."""
         raise UsageError(f"{uri[:120]!a} is no verifier key of a ledger")
 
@@ -46,7 +46,7 @@ class LedgerKey:
         except FormatError as error:
             raise UsageError(str(error), hint="Copy the key of the ledger as a whole.") from error
 
-    def publish(self, digests: Sequence[Digest]) -> Sequence[Receipt]:  # noqa: ARG002  # the socket's
+    def publish(self, submissions: Sequence[Submission]) -> Sequence[Receipt]:  # noqa: ARG002  # the socket's
         """Refuse: a verifier key signs nothing."""
         raise UsageError("a verifier key cannot publish", hint="Name the ledger itself: ledger:PATH.")
 
@@ -54,11 +54,11 @@ class LedgerKey:
         """Check offline what `receipt` proves of `digest`: see `evidence.prove`."""
         try:
             proven = prove(receipt, digest, self._key)
-        except LedgerError as error:
+        except ContradictionError as error:
             return refused(self.name, error)
         return verified(self.name, proven, f"entry {proven.index} of a ledger that was not asked itself")
 
-    def find(self, digest: Digest) -> Sequence[Receipt]:  # noqa: ARG002  # the socket's
+    def find(self, submission: Submission) -> Sequence[Receipt]:  # noqa: ARG002  # the socket's
         """Return nothing: a key knows no entries."""
         return ()
 

@@ -13,9 +13,9 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from mltrust.anchors.ledger import disk
 from mltrust.anchors.ledger.log import CHECKPOINT, Log
 from mltrust.core.merkle import leaf_hash, node_hash
+from mltrust.disk import state
 from mltrust.errors import AnchorError
 
 _WIDTH = 256
@@ -27,7 +27,7 @@ def export(log: Log, destination: Path) -> None:
     Raises:
         AnchorError: `destination` is neither new nor an empty folder, or cannot be written.
     """
-    with disk.doing(f"export to {destination}"):
+    with state.doing(f"export to {destination}"):
         if destination.exists() and (not destination.is_dir() or any(destination.iterdir())):
             raise AnchorError(f"{destination} is not an empty folder", hint="Name a folder that does not exist yet.")
         with tempfile.TemporaryDirectory(dir=destination.absolute().parent, prefix=".tiles-") as temporary:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from mltrust import durable
-from mltrust.durable import read_document, write_atomically
+from mltrust.disk import documents
+from mltrust.disk.documents import read_document, write_atomically
 from mltrust.errors import FormatError, UnreadableError, WriteError
 
 posix = pytest.mark.skipif(os.name == "nt", reason="special files as POSIX has them")
@@ -85,7 +85,7 @@ class TestWriting:
         if step == "replace":
             monkeypatch.setattr(Path, "replace", fail)
         else:
-            monkeypatch.setattr(durable.os, step, fail)
+            monkeypatch.setattr(documents.os, step, fail)
         with pytest.raises(WriteError, match="cannot be written: No space left on device"):
             write_atomically(path, b"new")
         monkeypatch.undo()

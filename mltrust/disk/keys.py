@@ -1,7 +1,8 @@
-"""Signing keys of ledgers, kept apart from the ledgers: whoever can write a ledger's folder cannot sign for it.
+"""Signing keys of the user, kept apart from what they sign: whoever can write a ledger's folder cannot sign for it.
 
 Each key is one PKCS #8 PEM file that only its owner can read, in the folder `keys` of the caller's data folder, named
-by the SHA-256 of the ledger's origin. It is on disk before the first checkpoint that names it.
+by the SHA-256 of its origin. It is on disk before anything that names it. The file `own` in that folder holds the origin
+of the key the user signs with where no other is asked for: the one of the user's own ledger.
 """
 
 import os
@@ -20,8 +21,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from mltrust.anchors.ledger import disk
-from mltrust.anchors.ledger.note import Signer
+from mltrust.core.note import Signer
+from mltrust.disk import state
 from mltrust.errors import AnchorError, UsageError
 
 _MAX_KEY_BYTES = 16 * 1024
@@ -33,14 +34,32 @@ def path(data: Path, origin: str) -> Path:
     return data / "keys" / f"{sha256(origin.encode()).hexdigest()}.pem"
 
 
+def own(data: Path, random: Callable[[int], bytes]) -> Signer:
+    """Return the key the user signs with by default, made on first use.
+
+    Raises:
+        AnchorError: It was made once and is gone: another would be a stranger to all who trust it.
+    """
+    file = data / "keys" / "own"
+    name = state.read(file, _MAX_KEY_BYTES)
+    if name is None:
+        signer = create(data, random)
+        state.replace(file, signer.name.encode())
+        return signer
+    found = load(data, name.decode("utf-8", "replace"))
+    if found is None:
+        raise AnchorError(f"{file}: the key it names is gone", hint="Restore it from a backup; or remove this file.")
+    return found
+
+
 def create(data: Path, random: Callable[[int], bytes]) -> Signer:
     """Make a key for a new ledger under a new origin, from `random` bytes, and keep it durably."""
     origin = f"mltrust.local/{random(8).hex()}"
     private = Ed25519PrivateKey.from_private_bytes(random(32))
     pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    disk.make_folder(data, parents=True)
-    disk.make_folder(data / "keys", 0o700)
-    disk.create(path(data, origin), pem, 0o600)
+    state.make_folder(data, parents=True)
+    state.make_folder(data / "keys", 0o700)
+    state.create(path(data, origin), pem, 0o600)
     return Signer(origin, private)
 
 
@@ -52,10 +71,10 @@ def load(data: Path, origin: str) -> Signer | None:
         AnchorError: The file is not an Ed25519 key.
     """
     file = path(data, origin)
-    pem = disk.read(file, _MAX_KEY_BYTES)
+    pem = state.read(file, _MAX_KEY_BYTES)
     if pem is None:
         return None
-    found = disk.status(file)
+    found = state.status(file)
     if os.name == "posix" and found is not None and found.st_mode & _OTHERS:
         raise UsageError(f"{file}: others can read this signing key", hint=f"Run: chmod 600 {shlex.quote(str(file))}")
     try:

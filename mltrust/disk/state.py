@@ -1,4 +1,4 @@
-"""Files that survive a crash: the only place of the ledger that writes, syncs and locks.
+"""State that survives a crash: what anchors keep, written, synced and locked in one place.
 
 Whatever the operating system refuses becomes an `AnchorError`. A failed fsync is final: the system may have dropped
 what it could not write, so trying again on the same file would lie.
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from mltrust import durable
+from mltrust.disk import documents
 from mltrust.errors import AnchorError
 
 # Windows would write \n as \r\n. A link or a pipe planted under the name of a file is neither followed nor waited for.
@@ -77,8 +77,8 @@ def make_folder(path: Path, mode: int = 0o777, *, parents: bool = False) -> None
 def create(path: Path, data: bytes, mode: int = 0o666) -> None:
     """Write a new file durably; one that is there already is an `AnchorError`. A crash may leave a part of it."""
     with doing(f"write {path}"):
-        durable.write_new(path, data, mode)
-        durable.sync_folder(path.parent)
+        documents.write_new(path, data, mode)
+        documents.sync_folder(path.parent)
 
 
 def replace(path: Path, data: bytes) -> None:
@@ -99,8 +99,8 @@ def rewrite_tail(path: Path, offset: int, data: bytes) -> None:
             if os.fstat(descriptor).st_size > offset + len(data):
                 os.ftruncate(descriptor, offset + len(data))
             os.lseek(descriptor, offset, os.SEEK_SET)
-            durable.write_all(descriptor, data)
-            durable.sync(descriptor)
+            documents.write_all(descriptor, data)
+            documents.sync(descriptor)
         finally:
             os.close(descriptor)
 
@@ -108,7 +108,7 @@ def rewrite_tail(path: Path, offset: int, data: bytes) -> None:
 def sync_folder(path: Path) -> None:
     """Make the names in a folder durable, where the system can do that."""
     with doing(f"sync {path}"):
-        durable.sync_folder(path)
+        documents.sync_folder(path)
 
 
 @contextmanager
