@@ -14,38 +14,37 @@ if TYPE_CHECKING:
         Fingerprint,
         Sealed,
         anchor,
-        anchor_by_key,
         check,
         default_means,
         diff,
         fingerprint,
-        open_anchor,
         prove,
         read_seal_file,
         seal,
         verify,
     )
+    from mltrust.configuration import Configuration
     from mltrust.core.bundle import Bundle
     from mltrust.core.changes import Change, ChangeKind, Difference
     from mltrust.core.proof import Proof
     from mltrust.core.report import AnchorState, Check, CheckKind, Outcome, Report, Verdict
     from mltrust.errors import MltrustError, NotVerifiedError, UnreadableError, UsageError
-    from mltrust.interfaces import Anchor, Home, Means, Progress, Trust
+    from mltrust.interfaces import Anchor, Home, Means, Progress, Quorum, Submission, Trust
+    from mltrust.opening import anchor_by_key, open_anchor
 
 __version__ = "0.1.0"
 
 # Where each public name lives. It is imported when first used: `mltrust --help` needs none of them.
 _HOMES = {
-    "mltrust.api": (
-        "Fingerprint Sealed anchor anchor_by_key check default_means diff fingerprint open_anchor prove "
-        "read_seal_file seal verify"
-    ),
+    "mltrust.api": ("Fingerprint Sealed anchor check default_means diff fingerprint prove read_seal_file seal verify"),
+    "mltrust.configuration": "Configuration",
     "mltrust.core.bundle": "Bundle",
     "mltrust.core.changes": "Change ChangeKind Difference",
     "mltrust.core.proof": "Proof",
     "mltrust.core.report": "AnchorState Check CheckKind Outcome Report Verdict",
     "mltrust.errors": "MltrustError NotVerifiedError UnreadableError UsageError",
-    "mltrust.interfaces": "Anchor Home Means Progress Trust",
+    "mltrust.interfaces": "Anchor Home Means Progress Quorum Submission Trust",
+    "mltrust.opening": "anchor_by_key open_anchor",
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
 
@@ -57,6 +56,7 @@ __all__ = [
     "ChangeKind",
     "Check",
     "CheckKind",
+    "Configuration",
     "Difference",
     "Fingerprint",
     "Home",
@@ -66,8 +66,10 @@ __all__ = [
     "Outcome",
     "Progress",
     "Proof",
+    "Quorum",
     "Report",
     "Sealed",
+    "Submission",
     "Trust",
     "UnreadableError",
     "UsageError",

@@ -16,7 +16,7 @@ from mltrust.core.proof import MAX_PROOF_BYTES, Proof
 from mltrust.core.report import Check, Notice, Report
 from mltrust.disk.documents import read_document, write_atomically
 from mltrust.errors import ArtifactError, FormatError, SealError, UnreadableError, UsageError, WriteError
-from mltrust.interfaces import Anchor, ArtifactReader, ArtifactSource, Home, Means, Progress, Settings, Silent, Trust
+from mltrust.interfaces import Anchor, ArtifactReader, ArtifactSource, Means, Progress, Silent, Trust
 from mltrust.operations.diff import Side
 from mltrust.operations.seal import Labels
 from mltrust.statements.seal import SealPredicate, fingerprint_of, read_seal
@@ -160,31 +160,6 @@ def consult(seal: AnyPath, trust: Trust, *, refresh: bool = False) -> tuple[Bund
         if bundle != old:
             write_atomically(path, bundle.to_json())
     return bundle, list(operations.vouching(bundle.statement, bundle.receipts, bundle.signatures, trust, path))
-
-
-def open_anchor(uri: str, home: Home, settings: Settings | None = None) -> Anchor:
-    """Return the anchor a URI such as `ledger:PATH` names; `home` is where it may keep keys and memory.
-
-    `settings` that mean nothing to that kind of anchor are a `UsageError`.
-    """
-    scheme, _, rest = uri.partition(":")
-    if not rest or scheme not in registry.names("anchors"):
-        known = ", ".join(f"{name}:…" for name in registry.names("anchors"))
-        raise UsageError(f"{ascii(uri)[:80]} names no anchor", hint=f"There are: {known}")
-    plug: type[Anchor] = registry.load("anchors", scheme)
-    if unknown := sorted(set(settings or ()) - plug.settings):
-        known = ", ".join(sorted(plug.settings)) or "none"
-        raise UsageError(f"{ascii(unknown[0])[:80]} is no setting of {scheme} anchors", hint=f"There are: {known}.")
-    return plug.from_uri(uri, home, settings or {})
-
-
-def anchor_by_key(key: str) -> Anchor:
-    """Return an anchor that confirms receipts offline by a public key alone."""
-    for scheme in registry.names("anchors"):
-        backend: Anchor | None = registry.load("anchors", scheme).from_key(key)
-        if backend is not None:
-            return backend
-    raise UsageError(f"{ascii(key)[:80]} is no key of a known kind", hint="mltrust ledger checkpoint shows a ledger's.")
 
 
 def default_means(jobs: int | None = None, progress: Progress | None = None, engine: str = "threads") -> Means:

@@ -225,7 +225,7 @@ class Anchor(Protocol):
         """
 
     @classmethod
-    def from_key(cls, key: str) -> "Anchor | None":  # noqa: ARG003  # for those who have keys
+    def from_key(cls, key: str, settings: Settings) -> "Anchor | None":  # noqa: ARG003  # for those who have keys
         """Return an anchor that confirms receipts offline by a public key alone; None if `key` is not of its kind."""
         return None
 

@@ -14,6 +14,7 @@ from mltrust.core.exclusion import DEFAULT_EXCLUDE
 from mltrust.core.report import Report
 from mltrust.engines.threads import ThreadsEngine
 from mltrust.interfaces import Means, Silent, Trust
+from mltrust.operations.anchor import Placed
 from mltrust.operations.seal import Labels, seal
 from mltrust.operations.verify import verify
 from mltrust.readers.opaque import OpaqueReader
@@ -105,7 +106,7 @@ def verify_folder(means: Means) -> Callable[..., Report]:
 
     def verify_it(path: Path, bundle: Bundle, trust: Trust | None = None) -> Report:
         source = LocalSource(path, read_seal(bundle.statement).parameters.exclude)
-        return verify(source, bundle, trust or Trust(content_only=True), means)
+        return verify(source, Placed(bundle), trust or Trust(content_only=True), means)
 
     return verify_it
 

@@ -6,26 +6,34 @@ from typing import Annotated
 import typer
 
 from mltrust.cli.console import Console
+from mltrust.cli.naming import Publishing, publishing
 from mltrust.cli.options import speaking
 
 
 @speaking
+@publishing
 def anchor(
+    how: Publishing,
     console: Console,
     seals: Annotated[list[Path], typer.Argument(metavar="SEAL...", help="Seal files.", show_default=False)],
-    to: Annotated[str, typer.Option("--to", metavar="URI", help="ledger:PATH or a configured name.")],
+    to: Annotated[str, typer.Option("--to", metavar="URI", help="An anchor's URI or short name.")],
+    key: Annotated[
+        Path | None, typer.Option("--key", metavar="PEM", help="git-notes: sign with this Ed25519 key, not your own.")
+    ] = None,
 ) -> None:
     """Publish one or more seals through an anchor, in one batch, and add the receipts to the seal files.
 
     \b
     Examples:
       mltrust anchor model/mltrust.seal.json --to ledger:/srv/ledger
-      mltrust anchor releases/*.seal.json --to ledger:/srv/ledger
+      mltrust anchor model/mltrust.seal.json --to git-notes:. --push origin
+      mltrust anchor releases/*.seal.json --to ethereum:sepolia --signer keystore:key.json
     """
     from mltrust import api
     from mltrust.cli.trusting import open_named
 
-    backend = open_named(to)
+    given = how.given if key is None else {**how.given, "key": str(key.absolute())}
+    backend = open_named(to, console, given, yes=how.yes)
     paths = [api.seal_file(path) for path in seals]
     api.anchor(paths, backend)
     for path in paths:

@@ -6,19 +6,19 @@ from typing import Annotated
 import typer
 
 from mltrust.cli.console import Console
-from mltrust.cli.options import Anchors, Format, FormatOption, Keys, TrustedFingerprint, finish, speaking
+from mltrust.cli.naming import Named, trusting
+from mltrust.cli.options import Format, FormatOption, finish, speaking
 
 
 @speaking
+@trusting
 def check(
+    named: Named,
     console: Console,
     proof: Annotated[Path, typer.Argument(metavar="PROOF", help="A proof file.", show_default=False)],
     content: Annotated[
         Path | None, typer.Option("--content", help="Bytes to check: the raw tensor, or the file that holds it.")
     ] = None,
-    anchor: Anchors = None,
-    key: Keys = None,
-    fingerprint: TrustedFingerprint = None,
     format_: FormatOption = Format.TEXT,
 ) -> None:
     """Check a proof that one file or tensor is part of a sealed artifact, offline.
@@ -32,6 +32,6 @@ def check(
     from mltrust.cli.trusting import trust
     from mltrust.renderers import json_v1, text
 
-    report = api.check(proof, trust=trust(anchor, key, fingerprint), content=content)
+    report = api.check(proof, trust=trust(named, console), content=content)
     rendered = json_v1.report(report) if format_ is Format.JSON else text.report(report, verbose=console.verbose)
     finish(console, rendered, report.verdict)

@@ -1,26 +1,30 @@
-"""The user's own things: where they are kept, and the short names of anchors.
+"""The user's own things: where they are kept, what is configured, and how a plug talks with the user.
 
 `MLTRUST_HOME` moves all of them into one folder. The configuration is read from the user's folder
 alone, never from an artifact or the current folder.
 """
 
 import os
-import tomllib
+import sys
+from dataclasses import dataclass
+from getpass import getpass
 from pathlib import Path
 
+from mltrust.cli.console import Console
+from mltrust.configuration import Configuration
+from mltrust.core.names import printable
 from mltrust.errors import UsageError
 from mltrust.interfaces import Home
 
-_KEYS = {"anchors"}
 
-
-def user_home() -> Home:
-    """Return where keys, the own ledger and what was remembered are kept."""
+def user_home(console: Console, *, yes: bool = False) -> Home:
+    """Return where keys, the own ledger and what was remembered are kept; `yes` consents to every cost."""
+    dialogue = Terminal(console, yes)
     if base := os.environ.get("MLTRUST_HOME"):
-        return Home(Path(base) / "data", Path(base) / "state")
+        return Home(Path(base).absolute() / "data", Path(base).absolute() / "state", dialogue)
     import platformdirs
 
-    return Home(platformdirs.user_data_path("mltrust"), platformdirs.user_state_path("mltrust"))
+    return Home(platformdirs.user_data_path("mltrust"), platformdirs.user_state_path("mltrust"), dialogue)
 
 
 def config_path() -> Path:
@@ -32,24 +36,43 @@ def config_path() -> Path:
     return platformdirs.user_config_path("mltrust") / "config.toml"
 
 
-def anchor_names() -> dict[str, str]:
-    """Return the short names of anchors: `[anchors]` with `name = "scheme:rest"`; an unknown key is an error."""
+def user_configuration() -> Configuration:
+    """Return what the user configured; nothing, where there is no such file."""
     path = config_path()
-    try:
-        config = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"{path}: {error}") from error
-    for key in config:
-        if key not in _KEYS:
-            raise UsageError(f"{path}: unknown key {key!r}", hint=f"Known: {', '.join(sorted(_KEYS))}.")
-    anchors = config.get("anchors", {})
-    if not isinstance(anchors, dict) or not all(isinstance(uri, str) for uri in anchors.values()):
-        raise UsageError(f'{path}: [anchors] needs lines such as release = "ledger:/srv/ledger"')
-    return anchors
+    return Configuration.read(path) if os.path.lexists(path) else Configuration(str(path))
 
 
 def own_ledger_uri(home: Home) -> str:
     """Return the URI of the user's own ledger, made on first use."""
     return f"ledger:{home.data / 'ledger'}"
+
+
+@dataclass(frozen=True)
+class Terminal:
+    """The dialogue of a plug with the user: on stderr, and only where somebody sits at the terminal."""
+
+    console: Console
+    yes: bool
+
+    def tell(self, message: str) -> None:
+        """Say it, unless --quiet."""
+        self.console.talk(message)
+
+    def secret(self, prompt: str) -> str:
+        """Ask without echo."""
+        self._require_terminal(prompt, "Name a file that holds it with --password-file.")
+        return getpass(f"{printable(prompt)}: ", stream=sys.stderr)
+
+    def agree(self, question: str) -> bool:
+        """Ask for a y; `--yes` has said it already."""
+        if self.yes:
+            return True
+        self._require_terminal(question, "Consent in advance with --yes.")
+        sys.stderr.write(f"{printable(question)} [y/N] ")
+        sys.stderr.flush()
+        return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+    @staticmethod
+    def _require_terminal(what: str, hint: str) -> None:
+        if sys.stdin is None or not sys.stdin.isatty():
+            raise UsageError(f"nobody can be asked: {what}", hint=hint)

@@ -26,11 +26,11 @@ _LedgerOption = Annotated[
 ]
 
 
-def _open(uri: str | None) -> "LedgerAnchor":
+def _open(uri: str | None, console: Console) -> "LedgerAnchor":
     from mltrust.anchors.ledger import LedgerAnchor
     from mltrust.cli.trusting import open_named, own_ledger
 
-    backend = own_ledger() if uri is None else open_named(uri)
+    backend = own_ledger(console) if uri is None else open_named(uri, console)
     if not isinstance(backend, LedgerAnchor):
         raise UsageError(f"{uri} names no ledger", hint="Write ledger:PATH.")
     return backend
@@ -48,7 +48,7 @@ def log(console: Console, ledger: _LedgerOption = None, format_: FormatOption = 
     """
     from mltrust.renderers import json_v1
 
-    entries = list(_open(ledger).entries())
+    entries = list(_open(ledger, console).entries())
     if format_ is Format.JSON:
         rows: list[Json] = [{"index": index, "time": time, "digest": str(digest)} for index, time, digest in entries]
         console.result(json_v1.document("ledger-log", {"entries": rows}))
@@ -70,7 +70,7 @@ def check(console: Console, ledger: _LedgerOption = None, format_: FormatOption 
     """
     from mltrust.renderers import json_v1
 
-    backend = _open(ledger)
+    backend = _open(ledger, console)
     try:
         status = backend.check()
     except ContradictionError as error:
@@ -109,7 +109,7 @@ def checkpoint(
       mltrust ledger checkpoint
       mltrust ledger checkpoint --key > ledger.pub
     """
-    backend = _open(ledger)
+    backend = _open(ledger, console)
     console.exact(backend.verifier_key() if key else backend.checkpoint())
 
 
@@ -126,6 +126,6 @@ def export(
     Examples:
       mltrust ledger export public/
     """
-    backend = _open(ledger)
+    backend = _open(ledger, console)
     backend.export(destination)
     console.talk(f"{backend.name} exported to {destination}")

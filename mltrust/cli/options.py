@@ -1,7 +1,7 @@
 """The options commands share, and the decorator that gives every command its console."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from functools import wraps
 from pathlib import Path
@@ -43,18 +43,6 @@ Exclude = Annotated[
     list[str] | None,
     typer.Option("--exclude", metavar="PATTERN", help="Leave out what matches a gitignore pattern. Repeatable."),
 ]
-Anchors = Annotated[
-    list[str] | None,
-    typer.Option("--anchor", metavar="URI", help="Trust this anchor; ledger:PATH or a configured name. Repeatable."),
-]
-Keys = Annotated[
-    list[str] | None,
-    typer.Option("--key", metavar="PUB", help="Trust this public key of a ledger (text or file). Repeatable."),
-]
-TrustedFingerprint = Annotated[
-    str | None, typer.Option("--fingerprint", metavar="HEX", help="Trust this fingerprint, known from elsewhere.")
-]
-
 _Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors and what was asked for.")]
 _Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say more.")]
 _Color = Annotated[Color, typer.Option("--color", help="When to colour (NO_COLOR works too).")]
@@ -85,17 +73,25 @@ def write_result(path: Path, data: bytes) -> None:
 
 def speaking(command: Callable[..., None]) -> Callable[..., None]:
     """Give `command` the options --quiet, --verbose and --color, and a `Console` made of them as first argument."""
-    own = list(inspect.signature(command).parameters.values())[1:]
+    shared = {"quiet": (_Quiet, False), "verbose": (_Verbose, False), "color": (_Color, Color.AUTO)}
+    return with_options(command, shared, Console)
+
+
+def with_options(
+    command: Callable[..., None], options: Mapping[str, tuple[object, object]], make: Callable[..., object]
+) -> Callable[..., None]:
+    """Give `command` more options, name to type and default; what `make` makes of them is its first argument."""
+    _, *own = inspect.signature(command).parameters.values()
     shared = [
-        inspect.Parameter("quiet", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=_Quiet),
-        inspect.Parameter("verbose", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=_Verbose),
-        inspect.Parameter("color", inspect.Parameter.KEYWORD_ONLY, default=Color.AUTO, annotation=_Color),
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+        for name, (kind, default) in options.items()
     ]
     keyword = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]
 
     @wraps(command)
-    def run(*, quiet: bool, verbose: bool, color: Color, **arguments: Any) -> None:  # noqa: ANN401  # whatever its options are
-        command(Console(quiet, verbose, color), **arguments)
+    def run(*arguments: Any, **keywords: Any) -> None:  # noqa: ANN401  # whatever its options are
+        made = make(**{name: keywords.pop(name) for name in options})
+        command(made, *arguments, **keywords)
 
     run.__signature__ = inspect.Signature([*keyword, *shared])  # type: ignore[attr-defined]  # inspect looks for it
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in (*keyword, *shared)}

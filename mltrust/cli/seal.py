@@ -1,17 +1,24 @@
 """`mltrust seal`."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mltrust.cli.console import Console
+from mltrust.cli.naming import Publishing, publishing
 from mltrust.cli.options import Artifact, Engine, Exclude, Format, FormatOption, Jobs, Suite, SuiteChoice, speaking
 from mltrust.errors import UsageError
 
+if TYPE_CHECKING:
+    from mltrust.interfaces import Anchor
+
 
 @speaking
+@publishing
 def seal(
+    how: Publishing,
     console: Console,
     artifact: Artifact,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Where to write the seal.")] = None,
@@ -44,17 +51,15 @@ def seal(
     """
     from mltrust import api
     from mltrust.cli.home import user_home
-    from mltrust.cli.trusting import open_named, own_ledger
     from mltrust.renderers import json_v1, text
 
     if no_anchor and anchor:
         raise UsageError("--no-anchor goes with no --anchor")
-    if user_home().data.resolve().is_relative_to(artifact.resolve()):
+    keys = user_home(console).data
+    if keys.resolve().is_relative_to(artifact.resolve()):
         hint = "Set MLTRUST_HOME to a folder elsewhere."
-        raise UsageError(
-            f"{artifact} holds your own keys ({user_home().data}): they would be sealed with it", hint=hint
-        )
-    anchors = [] if no_anchor else [open_named(uri) for uri in anchor] if anchor else [own_ledger()]
+        raise UsageError(f"{artifact} holds your own keys ({keys}): they would be sealed with it", hint=hint)
+    anchors = [] if no_anchor else _anchors(anchor or (), how, console)
     with console.progress() as progress:
         done = api.seal(
             artifact,
@@ -70,6 +75,14 @@ def seal(
         console.result(json_v1.sealed(done.bundle, str(done.path), done.notices))
     elif not console.quiet:
         console.result(text.sealed(done.bundle, str(done.path), done.notices))
+
+
+def _anchors(uris: Sequence[str], how: Publishing, console: Console) -> "list[Anchor]":
+    from mltrust.cli.trusting import open_publishing, own_ledger
+
+    if not uris and not how.given:
+        return [own_ledger(console)]
+    return open_publishing(uris, console, how.given, yes=how.yes)
 
 
 def _annotations(pairs: "list[str] | tuple[()]") -> dict[str, str]:

@@ -1,40 +1,74 @@
-"""From options to trust: whom the user named, and whom mltrust assumes where nobody was named."""
+"""From options to trust: whom the user named, what is configured, and whom mltrust assumes where nobody is named."""
 
-import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from mltrust import api
-from mltrust.cli.home import anchor_names, own_ledger_uri, user_home
+from mltrust import opening
+from mltrust.cli.console import Console
+from mltrust.cli.home import own_ledger_uri, user_configuration, user_home
+from mltrust.cli.naming import Named
+from mltrust.configuration import Configuration
 from mltrust.core.digest import parse_hex, suite_named
 from mltrust.disk.documents import read_document
 from mltrust.errors import FormatError, UsageError
-from mltrust.interfaces import Anchor, Trust
+from mltrust.interfaces import Anchor, Home, Settings, Trust
 
 _MAX_KEY_BYTES = 4096
-_KEY = re.compile(r"[^+\s]+\+[0-9a-f]{8}\+\S+")  # name+id+key, as C2SP verifier keys are written
 
 
-def open_named(uri: str) -> Anchor:
-    """Return the anchor of a URI or of a short name in the user's configuration."""
-    return api.open_anchor(anchor_names().get(uri, uri), user_home())
+def open_named(uri: str, console: Console, given: Settings | None = None, *, yes: bool = False) -> Anchor:
+    """Return the anchor of a URI or of a short name in the user's configuration.
+
+    What of `given` it does not understand is a `UsageError`; `yes` consents to what publishing costs.
+    """
+    (backend,) = open_publishing([uri], console, given or {}, yes=yes)
+    return backend
 
 
-def own_ledger() -> Anchor:
-    """Return the user's own ledger."""
-    home = user_home()
-    return api.open_anchor(own_ledger_uri(home), home)
+def open_publishing(uris: Sequence[str], console: Console, given: Settings, *, yes: bool = False) -> list[Anchor]:
+    """Return the anchors of several URIs or short names; each is given what it understands of `given`."""
+    return user_configuration().open_all(uris, user_home(console, yes=yes), given)
 
 
-def trust(
-    anchors: Sequence[str] | None, keys: Sequence[str] | None, fingerprint: str | None, *, content_only: bool = False
-) -> Trust:
-    """Return the trust the options name; the own ledger, if there is one, where they name nobody."""
-    named = [*map(open_named, anchors or ()), *(api.anchor_by_key(_key_text(key)) for key in keys or ())]
-    if named or content_only or fingerprint is not None:
-        return Trust(anchors=named, fingerprint=_checked(fingerprint), content_only=content_only)
-    home = user_home()
-    return Trust(assumed=[own_ledger()] if (home.data / "ledger").exists() or (home.data / "keys").exists() else [])
+def own_ledger(console: Console) -> Anchor:
+    """Return the user's own ledger, with what is configured for it."""
+    home = user_home(console)
+    return user_configuration().open(own_ledger_uri(home), home)
+
+
+def trust(named: Named, console: Console, *, content_only: bool = False) -> Trust:
+    """Return the trust a command was given.
+
+    1. A policy file, where one is named: all it asks for, with whatever else is named.
+    2. Else those the options name, and only those.
+    3. Else the `[trust]` table of the user's configuration.
+    4. Else the user's own ledger, if there is one.
+    """
+    home, configured = user_home(console), user_configuration()
+    if named.policy is not None:
+        configured = Configuration.read(named.policy).over(configured)
+        base = configured.trust(home)
+        return _with_named(replace(base, content_only=content_only), named, configured, home)
+    if named.anybody or content_only:
+        return _with_named(Trust(content_only=content_only), named, configured, home)
+    if configured.trust_table is not None:
+        return configured.trust(home)
+    begun = (home.data / "ledger").exists() or (home.data / "keys").exists()
+    return Trust(assumed=[own_ledger(console)] if begun else [])
+
+
+def _with_named(base: Trust, named: Named, configured: Configuration, home: Home) -> Trust:
+    keys = [_key_text(key) for key in named.keys]
+    given = dict(named.given)
+    if keys and any("keys" in opening.settings_of(configured.uri(uri)) for uri in named.anchors):
+        given["keys"], keys = keys, []  # the anchor says which of its records count by them
+    anchors = configured.open_all(named.anchors, home, given)
+    return replace(
+        base,
+        anchors=[*base.anchors, *anchors, *map(opening.anchor_by_key, keys)],
+        fingerprint=_checked(named.fingerprint),
+    )
 
 
 def _checked(fingerprint: str | None) -> str | None:
@@ -56,7 +90,7 @@ def _key_text(key: str) -> str:
     What reads as a key is never looked up as a file: the working folder may be the artifact, and hold one of that name.
     """
     path = Path(key)
-    if _KEY.fullmatch(key):
+    if opening.is_key(key):
         return key
     if not path.is_file():
         raise UsageError(f"--key {key}: neither a key nor a file", hint="mltrust ledger checkpoint --key prints one.")

@@ -6,28 +6,17 @@ from typing import Annotated
 import typer
 
 from mltrust.cli.console import Console
-from mltrust.cli.options import (
-    Anchors,
-    Artifact,
-    Engine,
-    Format,
-    FormatOption,
-    Jobs,
-    Keys,
-    TrustedFingerprint,
-    finish,
-    speaking,
-)
+from mltrust.cli.naming import Named, trusting
+from mltrust.cli.options import Artifact, Engine, Format, FormatOption, Jobs, finish, speaking
 
 
 @speaking
+@trusting
 def verify(
+    named: Named,
     console: Console,
     artifact: Artifact,
     seal: Annotated[Path | None, typer.Option("--seal", help="The seal (default: the one kept with it).")] = None,
-    anchor: Anchors = None,
-    key: Keys = None,
-    fingerprint: TrustedFingerprint = None,
     content_only: Annotated[
         bool, typer.Option("--content-only", help="Compare bytes with the seal; ask nobody who vouches for it.")
     ] = False,
@@ -38,21 +27,24 @@ def verify(
 ) -> None:
     """Tell whether a file or folder holds the sealed bytes, and if not, exactly what differs.
 
-    Who vouches for the seal is asked of the anchors, keys or fingerprint you name, else of your own ledger;
-    the seal itself never says whom to trust. If nobody you trust knows it, the answer is 'inconclusive' (exit 3).
+    Who vouches for the seal is asked of the anchors, keys, fingerprint or policy you name, else of those in
+    your configuration's [trust] table, else of your own ledger; the seal itself never says whom to trust. If
+    nobody you trust knows it, the answer is 'inconclusive' (exit 3).
 
     \b
     Examples:
       mltrust verify model/
       mltrust verify model/ --anchor ledger:/srv/ledger
       mltrust verify model/ --key ledger.pub
+      mltrust verify model/ --anchor git-notes:. --fetch origin --key acme.pub
+      mltrust verify model/ --policy release-policy.toml
       mltrust verify model/ --content-only --format json
     """
     from mltrust import api
     from mltrust.cli.trusting import trust
     from mltrust.renderers import json_v1, text
 
-    whom = trust(anchor, key, fingerprint, content_only=content_only)
+    whom = trust(named, console, content_only=content_only)
     with console.progress() as progress:
         report = api.verify(artifact, trust=whom, seal=seal, means=api.default_means(jobs, progress, engine))
     rendered = json_v1.report(report) if format_ is Format.JSON else text.report(report, verbose=console.verbose)

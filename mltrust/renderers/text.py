@@ -40,6 +40,8 @@ def _check_lines(check: Check, *, verbose: bool = False) -> Iterator[Text]:
     word, style = _OUTCOMES[check.outcome]
     state = f" [{check.state}]" if check.state and check.outcome is not Outcome.PASS else ""
     yield Text.assemble(f"  {check.kind:<12} ", (f"{word:<5}", style), f" {printable(check.summary)}{state}")
+    if check.level:
+        yield Text(f"{_MARGIN}resting on: {printable(check.level)}", style="dim")
     if check.hint:
         yield Text(f"{_MARGIN}hint: {printable(check.hint)}", style="yellow")
     if check.evidence and not verbose:
@@ -151,11 +153,22 @@ def _receipt_line(receipt: Receipt) -> Text:
 
 
 def receipts(bundle: Bundle, checks: Iterable[Check]) -> Text:
-    """Render the receipts of a seal, and what the anchors the caller trusts say of them."""
+    """Render the receipts of a seal as they stand, then who vouches, since when, and what would make it stronger."""
     lines = [Text(f"statement {bundle.statement.digest()}"), *(_receipt_line(receipt) for receipt in bundle.receipts)]
     if not bundle.receipts:
         lines.append(Text("  no receipts"))
-    return _join([*lines, *(line for check in checks for line in _check_lines(check))])
+    return _join([*lines, *(line for check in checks for line in _voucher_lines(check))])
+
+
+def _voucher_lines(check: Check) -> Iterator[Text]:
+    yield Text(f"{shown(check.name)}", style="bold")
+    yield from _check_lines(check)
+    if check.time and check.time.not_before:
+        yield Text(f"{_MARGIN}not before: {check.time.not_before}", style="dim")
+    if check.time and check.time.not_after:
+        yield Text(f"{_MARGIN}not after:  {check.time.not_after}", style="dim")
+    if check.stronger:
+        yield Text(f"{_MARGIN}stronger:   {printable(check.stronger)}", style="dim")
 
 
 def tree(bundle: Bundle) -> Text:

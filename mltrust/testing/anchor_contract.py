@@ -47,7 +47,7 @@ class AnchorContract:
     def test_a_key_that_is_none_is_not_taken(self, anchor: Anchor) -> None:
         """What does not look like a key of its kind is left to others."""
         for key in ("", "x", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"):
-            assert type(anchor).from_key(key) is None
+            assert type(anchor).from_key(key, {}) is None
 
     def test_what_is_published_is_confirmed(self, anchor: Anchor) -> None:
         """A fresh receipt passes, and says so in every field that people and policies read."""

@@ -15,7 +15,7 @@ from mltrust.core.receipt import Receipt, Signature
 from mltrust.core.report import Outcome, Verdict
 from mltrust.errors import FormatError, UnreadableError, UsageError
 from mltrust.interfaces import Trust
-from mltrust.operations.anchor import anchor
+from mltrust.operations.anchor import Placed, anchor
 from mltrust.statements.seal import Parameters, ReaderVersion, contradictions, read_seal, seal_statement
 from mltrust.testing import MemoryAnchor
 
@@ -36,7 +36,7 @@ def notary():
 @pytest.fixture
 def sealed(model_folder, seal_folder, notary):
     """Return a real seal with a receipt and a signature of the small model, as a JSON value."""
-    [bundle] = anchor([seal_folder(model_folder)], notary)
+    [bundle] = anchor([Placed(seal_folder(model_folder))], notary)
     signed = Bundle(bundle.statement, bundle.manifest, (Signature(keyid="k", sig="c2ln"),), bundle.receipts)
     return json.loads(signed.to_json())
 
@@ -329,13 +329,13 @@ class TestSealsThatAgreeWithThemselves:
     def test_of_another_artifact(self, tmp_path, sealed, seal_folder, judge, notary):
         (tmp_path / "other").mkdir()
         (tmp_path / "other" / "config.json").write_text("{}")
-        [bundle] = anchor([seal_folder(tmp_path / "other")], notary)
+        [bundle] = anchor([Placed(seal_folder(tmp_path / "other"))], notary)
         assert judge(bundle.to_json()) == {Verdict.FAILED}
 
     def test_another_statement_over_this_manifest(self, tmp_path, sealed, seal_folder, judge, notary):
         (tmp_path / "other").mkdir()
         (tmp_path / "other" / "x").write_text("x")
-        [bundle] = anchor([seal_folder(tmp_path / "other")], notary)
+        [bundle] = anchor([Placed(seal_folder(tmp_path / "other"))], notary)
         theirs = json.loads(bundle.to_json())
         assert judge({**sealed, "statement": theirs["statement"]}) == {Verdict.FAILED}
         assert judge({**sealed, "statement": theirs["statement"], "receipts": theirs["receipts"]}) == {Verdict.FAILED}
@@ -357,7 +357,7 @@ class TestSealsThatAgreeWithThemselves:
 
     def test_that_leaves_the_edited_file_out(self, model_folder, seal_folder, verify_folder, notary):
         """Bytes alone agree, and the report says what was left out; who asks an anchor is told that it is no seal."""
-        anchor([seal_folder(model_folder)], notary)
+        anchor([Placed(seal_folder(model_folder))], notary)
         (model_folder / "config.json").write_text('{"auto_map": "evil"}')
         bundle = seal_folder(model_folder, ("/config.json",))
         report = verify_folder(model_folder, bundle)
@@ -368,7 +368,7 @@ class TestSealsThatAgreeWithThemselves:
         assert verify_folder(model_folder, bundle, Trust(assumed=(notary,))).verdict is Verdict.INCONCLUSIVE
 
     def test_of_edited_bytes(self, model_folder, seal_folder, verify_folder, notary):
-        [original] = anchor([seal_folder(model_folder)], notary)
+        [original] = anchor([Placed(seal_folder(model_folder))], notary)
         (model_folder / "config.json").write_text("{}")
         forged = seal_folder(model_folder)
         anchored = Trust(anchors=(notary,))
@@ -381,7 +381,7 @@ class TestSealsThatAgreeWithThemselves:
 
     def test_with_another_name_or_annotation(self, model_folder, seal_folder, verify_folder, notary):
         """What a seal says beside the bytes is vouched for like the bytes."""
-        [original] = anchor([seal_folder(model_folder)], notary)
+        [original] = anchor([Placed(seal_folder(model_folder))], notary)
         for edit in ({"name": "better"}, {"annotations": {"licence": "mit"}}, {"supersedes": "sha256:" + "0" * 64}):
             forged = consistent(**{"name": original.statement.subject[0].name, "manifest": original.manifest, **edit})
             assert verify_folder(model_folder, forged, Trust(anchors=(notary,))).verdict is Verdict.FAILED

@@ -20,12 +20,12 @@ import pytest
 from mltrust.anchors.ledger import LedgerAnchor
 from mltrust.core.digest import Digest
 from mltrust.core.report import Outcome
-from mltrust.interfaces import Home
+from mltrust.interfaces import Home, Submission
 
 pytestmark = pytest.mark.slow
 
 WRITERS, APPENDS, KILLS = 8, 25, 20
-OLD = [Digest.sha256(b"old")]
+OLD = [Submission(Digest.sha256(b"old"))]
 
 # Publishes the digest of each following argument, and says so when it is acknowledged.
 WRITER = """
@@ -34,12 +34,12 @@ from pathlib import Path
 from mltrust.anchors.ledger import LedgerAnchor
 from mltrust.core.digest import Digest
 from mltrust.errors import AnchorError
-from mltrust.interfaces import Home
+from mltrust.interfaces import Home, Submission
 root = Path(sys.argv[1])
 ledger = LedgerAnchor(root / "ledger", Home(root / "data", root / "state"), random=bytes)
 for word in sys.argv[2:]:
     try:
-        ledger.publish([Digest.sha256(word.encode())])
+        ledger.publish([Submission(Digest.sha256(word.encode()))])
     except AnchorError as error:
         sys.exit(f"{type(error).__name__}: {error}")
     print(word, flush=True)
@@ -65,7 +65,7 @@ def check_after(root, acknowledged, note):
     found = published(root) if anchor(root).exists() else []
     for word in acknowledged:
         assert Digest.sha256(word.encode()) in found, note
-    (receipt,) = anchor(root).publish([Digest.sha256(b"next")])
+    (receipt,) = anchor(root).publish([Submission(Digest.sha256(b"next"))])
     assert anchor(root).confirm(receipt, Digest.sha256(b"next")).outcome is Outcome.PASS, note
     after = published(root)
     assert after[: len(found)] == found, note

@@ -10,13 +10,17 @@ from mltrust.anchors.ledger.entry import Entry
 from mltrust.core.digest import Digest
 from mltrust.core.report import AnchorState, Outcome
 from mltrust.errors import AnchorError, ContradictionError
-from mltrust.interfaces import Home
+from mltrust.interfaces import Home, Submission
 
 SIZE = 12
 
 
 def digest(number):
     return Digest.sha256(str(number).encode())
+
+
+def asked(number):
+    return Submission(digest(number))
 
 
 class Attacked:
@@ -26,7 +30,7 @@ class Attacked:
         self.keeper = Home(root / "data", root / "state")
         self.ledger = LedgerAnchor(self.folder, self.keeper, clock=lambda: datetime(2026, 11, 22, tzinfo=UTC))
         for number in range(SIZE):
-            (self.receipt,) = self.ledger.publish([digest(number)])
+            (self.receipt,) = self.ledger.publish([asked(number)])
         self.entries, self.checkpoint = self.folder / "entries.jsonl", self.folder / "checkpoint"
         self.lines = self.entries.read_bytes().splitlines(keepends=True)
         self.note = self.checkpoint.read_bytes()
@@ -42,7 +46,7 @@ class Attacked:
         found = found_by(ledger.check)
         if found is not None:
             before = self.entries.read_bytes(), self.checkpoint.read_bytes()
-            assert found_by(lambda: ledger.publish([digest("new")])) is found
+            assert found_by(lambda: ledger.publish([asked("new")])) is found
             assert (self.entries.read_bytes(), self.checkpoint.read_bytes()) == before
         return found
 
@@ -130,7 +134,7 @@ def test_a_torn_tail_of_every_length_is_passed_over_and_cut(own):
         torn = own.lines[0][: number - SIZE + 1]
         own.entries.write_bytes(whole + torn)
         assert own.ledger.check().torn == len(torn)
-        own.ledger.publish([digest(number)])
+        own.ledger.publish([asked(number)])
         assert own.entries.read_bytes().startswith(whole)
         status = own.ledger.check()
         assert (status.size, status.unsigned, status.torn) == (number + 1, 0, 0)
@@ -139,7 +143,7 @@ def test_a_torn_tail_of_every_length_is_passed_over_and_cut(own):
 @pytest.mark.parametrize("torn", [b"\0" * 4096, b"x" * 100_000, b"\r", b'{"digest":"'])
 def test_a_torn_tail_of_any_bytes_is_cut(own, torn):
     own.entries.write_bytes(b"".join(own.lines) + torn)
-    own.ledger.publish([digest("new")])
+    own.ledger.publish([asked("new")])
     assert own.ledger.check().size == SIZE + 1
     assert len(own.entries.read_bytes()) == (SIZE + 1) * len(own.lines[0])
 
@@ -189,14 +193,14 @@ def test_changed_line_ends_are_explained(attacked):
 def test_a_good_line_added_by_hand_is_unsigned_until_the_keeper_signs_it(own):
     own.entries.write_bytes(b"".join(own.lines) + Entry(digest("hand"), "2026-11-22T00:00:00Z").format() + b"\n")
     assert own.ledger.check().unsigned == 1
-    assert own.ledger.find(digest("hand")) == ()
-    own.ledger.publish([digest("new")])
+    assert own.ledger.find(asked("hand")) == ()
+    own.ledger.publish([asked("new")])
     assert [found for _, _, found in own.ledger.entries()][-2:] == [digest("hand"), digest("new")]
 
 
 def test_a_line_twice_does_no_harm(own):
     own.entries.write_bytes(b"".join([*own.lines, own.lines[0]]))
-    (receipt,) = own.ledger.publish([digest(0)])
+    (receipt,) = own.ledger.publish([asked(0)])
     assert receipt.evidence["index"] == 0
     assert own.ledger.confirm(receipt, digest(0)).outcome is Outcome.PASS
 
@@ -223,7 +227,7 @@ def test_a_checkpoint_signed_by_another_key_of_the_same_name(attacked):
 
 def test_an_older_checkpoint_with_newer_entries(own):
     older = own.note
-    (receipt,) = own.ledger.publish([digest("new")])
+    (receipt,) = own.ledger.publish([asked("new")])
     own.checkpoint.write_bytes(older)
     # Who has seen the newer one, or holds a receipt from it, notices.
     assert own.state() is AnchorState.ROLLBACK
@@ -232,7 +236,7 @@ def test_an_older_checkpoint_with_newer_entries(own):
     # Nobody else can, and a crash may look like this: the entry counts as unsigned, and is signed again.
     fresh = own.without_memory()
     assert fresh.check().unsigned == 1
-    assert fresh.publish([digest("new")])[0] == receipt
+    assert fresh.publish([asked("new")])[0] == receipt
     assert own.state() is None
 
 
@@ -240,8 +244,8 @@ def test_both_files_rolled_back(own):
     for size in range(SIZE):
         own.entries.write_bytes(b"".join(own.lines[:size]))
         assert own.state() is AnchorState.REMOVED
-    (older,) = own.ledger.publish([digest(0)]) if own.entries.write_bytes(b"".join(own.lines)) else ()
-    own.ledger.publish([digest("new")])
+    (older,) = own.ledger.publish([asked(0)]) if own.entries.write_bytes(b"".join(own.lines)) else ()
+    own.ledger.publish([asked("new")])
     own.entries.write_bytes(b"".join(own.lines))
     own.checkpoint.write_bytes(own.note)
     assert own.state() is AnchorState.ROLLBACK
@@ -257,7 +261,7 @@ def test_a_removed_file(own, name):
             ledger.check()
         assert caught.value.state == AnchorState.REMOVED
         with pytest.raises(ContradictionError):
-            ledger.publish([digest("new")])
+            ledger.publish([asked("new")])
 
 
 def test_a_removed_key_file(own):

@@ -33,7 +33,7 @@ class _ByKey:
         self.publish = ledger.publish
 
     def confirm(self, receipt, digest):
-        return LedgerAnchor.from_key(self._ledger.verifier_key()).confirm(receipt, digest)
+        return LedgerAnchor.from_key(self._ledger.verifier_key(), {}).confirm(receipt, digest)
 
 
 def test_hostile_evidence_never_passes_by_key_alone(tmp_path):

@@ -18,7 +18,7 @@ from mltrust.core.merkle import EMPTY_ROOT, Tree
 from mltrust.core.report import AnchorState, Outcome
 from mltrust.disk import state
 from mltrust.errors import AnchorError, ContradictionError, FormatError, UsageError
-from mltrust.interfaces import Home
+from mltrust.interfaces import Home, Submission
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -27,8 +27,12 @@ def digest(number):
     return Digest.sha256(str(number).encode())
 
 
+def asked(number):
+    return Submission(digest(number))
+
+
 def digests(*numbers):
-    return [digest(number) for number in numbers]
+    return [asked(number) for number in numbers]
 
 
 class Place:
@@ -182,7 +186,7 @@ class TestPublish:
 
     def test_other_digests_are_refused(self, place):
         with pytest.raises(UsageError):
-            place.anchor().publish([Digest("blake3", bytes(32))])
+            place.anchor().publish([Submission(Digest("blake3", bytes(32)))])
         assert not place.folder.exists()
 
     def test_a_folder_inside_the_home_is_made_with_its_parents(self, place):
@@ -231,7 +235,7 @@ class TestPublish:
         for sub in (path, *(sub for sub in path.rglob("*") if sub.is_dir())):
             sub.chmod(0o500)
         try:
-            assert place.anchor().find(digest(1)), "reading what was seen before writes nothing"
+            assert place.anchor().find(asked(1)), "reading what was seen before writes nothing"
             if folder != "home.data":
                 with pytest.raises(AnchorError) as caught:
                     place.anchor().publish(digests(2))
@@ -299,7 +303,7 @@ class TestPublish:
 
         def work(number):
             try:
-                place.anchor().publish([digest(f"{number} {part}") for part in range(3)])
+                place.anchor().publish(digests(*(f"{number} {part}" for part in range(3))))
             except AnchorError as error:
                 errors.append(error)
 
@@ -341,9 +345,9 @@ class TestRead:
 
     def test_find_and_confirm_by_a_stranger(self, place):
         place.anchor().publish(digests(1, 2, 3))
-        (receipt,) = place.stranger().find(digest(2))
+        (receipt,) = place.stranger().find(asked(2))
         assert place.stranger().confirm(receipt, digest(2)).outcome is Outcome.PASS
-        assert place.stranger().find(digest(4)) == ()
+        assert place.stranger().find(asked(4)) == ()
 
     def test_unsigned_lines_are_counted_not_believed(self, place):
         place.anchor().publish(digests(1))
@@ -351,7 +355,7 @@ class TestRead:
             file.write(Entry(digest(2), "2026-11-22T12:00:00Z").format() + b"\n" + b"torn")
         status = place.anchor().check()
         assert (status.size, status.unsigned, status.torn) == (1, 1, 4)
-        assert place.anchor().find(digest(2)) == ()
+        assert place.anchor().find(asked(2)) == ()
         assert len(list(place.anchor().entries())) == 1
 
     def test_unsigned_lines_are_adopted(self, place):
@@ -392,7 +396,7 @@ class TestRead:
         for number in range(1, 18):
             place.anchor().publish(digests(number))
             for earlier in range(1, number + 1):
-                (receipt,) = place.anchor().find(digest(earlier))
+                (receipt,) = place.anchor().find(asked(earlier))
                 assert place.anchor().confirm(receipt, digest(earlier)).outcome is Outcome.PASS
 
 
@@ -482,7 +486,7 @@ class TestMemory:
             path.unlink()
         before = place.files()
         assert state_of(place.anchor().check) is AnchorState.REMOVED
-        assert state_of(place.anchor().find, digest(1)) is AnchorState.REMOVED
+        assert state_of(place.anchor().find, asked(1)) is AnchorState.REMOVED
         assert state_of(place.anchor().publish, digests(2)) is AnchorState.REMOVED
         check = place.anchor().confirm(receipt, digest(1))
         assert (check.outcome, check.state) == (Outcome.FAIL, AnchorState.REMOVED)
@@ -540,7 +544,7 @@ class TestConfirm:
         assert "keeper's clock" in place.anchor().confirm(receipt, digest(1)).summary
 
     def test_a_proof_of_another_entry(self, place, receipt):
-        other = place.anchor().find(digest(2))[0]
+        other = place.anchor().find(asked(2))[0]
         for update in ({"path": other.evidence["path"]}, {"index": 1}, {"entry": other.evidence["entry"]}):
             check = place.anchor().confirm(self.edited(receipt, **update), digest(1))
             assert (check.outcome, check.state) == (Outcome.FAIL, AnchorState.REPLACED)
@@ -553,7 +557,7 @@ class TestConfirm:
 
     def test_a_later_checkpoint_fits_an_edited_receipt_of_the_same_entry(self, place, receipt):
         place.anchor().publish(digests(4))
-        later = place.anchor().find(digest(1))[0]
+        later = place.anchor().find(asked(1))[0]
         assert later != receipt
         for one in (receipt, later):
             assert place.anchor().confirm(one, digest(1)).outcome is Outcome.PASS
@@ -564,19 +568,19 @@ class TestConfirm:
         assert check.outcome is Outcome.FAIL
 
     def test_offline_by_key(self, place, receipt):
-        key = LedgerAnchor.from_key(place.anchor().verifier_key())
+        key = LedgerAnchor.from_key(place.anchor().verifier_key(), {})
         shutil.rmtree(place.folder)
         check = key.confirm(receipt, digest(1))
         assert (check.outcome, check.state) == (Outcome.PASS, AnchorState.VERIFIED)
         assert key.confirm(receipt, digest(2)).outcome is Outcome.FAIL
-        assert key.find(digest(1)) == ()
+        assert key.find(asked(1)) == ()
         with pytest.raises(UsageError):
             key.publish(digests(1))
 
     def test_offline_by_another_key(self, place, receipt):
         other = Place(place.root, "other").anchor()
         other.publish(digests(1))
-        check = LedgerAnchor.from_key(other.verifier_key()).confirm(receipt, digest(1))
+        check = LedgerAnchor.from_key(other.verifier_key(), {}).confirm(receipt, digest(1))
         assert (check.outcome, check.state) == (Outcome.UNCHECKED, AnchorState.UNKNOWN_KEY)
 
 
@@ -632,26 +636,26 @@ class TestKeys:
 
 class TestNames:
     def test_from_uri(self, place, monkeypatch):
-        assert LedgerAnchor.from_uri(f"ledger:{place.folder}", place.home).name == f"ledger:{place.folder}"
+        assert LedgerAnchor.from_uri(f"ledger:{place.folder}", place.home, {}).name == f"ledger:{place.folder}"
         monkeypatch.chdir(place.root)
-        LedgerAnchor.from_uri("ledger:ledger", place.home).publish(digests(1))
+        LedgerAnchor.from_uri("ledger:ledger", place.home, {}).publish(digests(1))
         assert place.anchor().check().remembered_size == 1, "one path however it is named"
-        LedgerAnchor.from_uri("ledger:~", place.home).publish(digests(1))
+        LedgerAnchor.from_uri("ledger:~", place.home, {}).publish(digests(1))
         assert (place.root / "~" / "checkpoint").exists()
 
     @pytest.mark.parametrize("uri", ["ledger:", "ledger", "", "other:x", "ledger:a\0b"])
     def test_not_a_ledger(self, place, uri):
         with pytest.raises(UsageError):
-            LedgerAnchor.from_uri(uri, place.home)
+            LedgerAnchor.from_uri(uri, place.home, {})
 
     def test_from_key(self):
-        assert LedgerKey.from_key("nothing") is None
+        assert LedgerKey.from_key("nothing", {}) is None
         with pytest.raises(UsageError):
-            LedgerAnchor.from_key("PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TX")
-        key = LedgerAnchor.from_key("PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW")
+            LedgerAnchor.from_key("PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TX", {})
+        key = LedgerAnchor.from_key("PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW", {})
         assert key.name == "ledger key PeterNeumann"
         with pytest.raises(UsageError):
-            LedgerKey.from_uri("ledger:x", None)
+            LedgerKey.from_uri("ledger:x", None, {})
 
 
 class TestTiles:

@@ -85,9 +85,9 @@ class LedgerAnchor(Anchor):
         return cls(Path(path), home)
 
     @classmethod
-    def from_key(cls, key: str) -> LedgerKey | None:
+    def from_key(cls, key: str, settings: Settings) -> LedgerKey | None:
         """Return what confirms receipts offline by a ledger's verifier key; None if `key` is not one."""
-        return LedgerKey.from_key(key)
+        return LedgerKey.from_key(key, settings)
 
     def exists(self) -> bool:
         """Tell whether there is a ledger, sound or not."""

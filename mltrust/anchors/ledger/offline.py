@@ -37,7 +37,7 @@ class LedgerKey(Anchor):
         raise UsageError(f"{uri[:120]!a} is no verifier key of a ledger")
 
     @classmethod
-    def from_key(cls, key: str) -> Self | None:
+    def from_key(cls, key: str, settings: Settings) -> Self | None:  # noqa: ARG003
         """Return the ledger of a verifier key; None if `key` does not look like one, `UsageError` if it is mistyped."""
         if not _LOOKS_LIKE_A_KEY.fullmatch(key):
             return None

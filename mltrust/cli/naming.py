@@ -1,0 +1,137 @@
+"""The options by which commands name anchors: whom to trust, and how to publish."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mltrust.cli.options import with_options
+
+if TYPE_CHECKING:
+    from mltrust.interfaces import Settings
+
+_Texts = list[str] | None
+
+_TRUST: Mapping[str, tuple[object, object]] = {
+    "anchor": (
+        Annotated[
+            _Texts, typer.Option("--anchor", metavar="URI", help="Trust this anchor (or short name). Repeatable.")
+        ],
+        None,
+    ),
+    "key": (
+        Annotated[
+            _Texts, typer.Option("--key", metavar="PUB", help="Trust this verifier key (text or file). Repeatable.")
+        ],
+        None,
+    ),
+    "fingerprint": (
+        Annotated[
+            str | None,
+            typer.Option("--fingerprint", metavar="HEX", help="Trust this fingerprint, known from elsewhere."),
+        ],
+        None,
+    ),
+    "policy": (
+        Annotated[
+            Path | None, typer.Option("--policy", metavar="FILE", help="Trust as the [trust] table of this file asks.")
+        ],
+        None,
+    ),
+    "fetch": (
+        Annotated[str | None, typer.Option("--fetch", metavar="REMOTE", help="git-notes: fetch the notes first.")],
+        None,
+    ),
+    "roots": (
+        Annotated[Path | None, typer.Option("--roots", metavar="PEM", help="rfc3161: the authority's roots.")],
+        None,
+    ),
+    "author": (
+        Annotated[_Texts, typer.Option("--author", metavar="0x...", help="ethereum: trust this sender. Repeatable.")],
+        None,
+    ),
+    "contract": (
+        Annotated[
+            str | None, typer.Option("--contract", metavar="0x...", help="ethereum: another contract than ours.")
+        ],
+        None,
+    ),
+    "trust_block": (
+        Annotated[
+            str | None, typer.Option("--trust-block", metavar="0x...", help="ethereum: a block hash known to be final.")
+        ],
+        None,
+    ),
+}
+
+_PUBLISHING: Mapping[str, tuple[object, object]] = {
+    "push": (
+        Annotated[str | None, typer.Option("--push", metavar="REMOTE", help="git-notes: push the notes there.")],
+        None,
+    ),
+    "signer": (
+        Annotated[
+            str | None,
+            typer.Option("--signer", metavar="WHERE", help="ethereum: keystore:FILE, keyring:NAME, external:COMMAND."),
+        ],
+        None,
+    ),
+    "password_file": (
+        Annotated[Path | None, typer.Option("--password-file", help="ethereum: what opens the keystore.")],
+        None,
+    ),
+    "yes": (Annotated[bool, typer.Option("--yes", "-y", help="Consent to the cost of a transaction.")], False),
+}
+
+
+@dataclass(frozen=True)
+class Named:
+    """Whom the options of a command name to be trusted; `given` are settings for whichever anchor understands them."""
+
+    anchors: tuple[str, ...]
+    keys: tuple[str, ...]
+    fingerprint: str | None
+    policy: Path | None
+    given: "Settings"
+
+    @property
+    def anybody(self) -> bool:
+        """Whether somebody is named."""
+        return bool(self.anchors or self.keys or self.fingerprint is not None or self.given)
+
+
+@dataclass(frozen=True)
+class Publishing:
+    """How the options of a command want something published; `yes` consents to what it costs."""
+
+    given: "Settings"
+    yes: bool
+
+
+def trusting(command: Callable[..., None]) -> Callable[..., None]:
+    """Give `command` the options that name whom to trust, and a `Named` made of them as first argument."""
+    return with_options(command, _TRUST, _named)
+
+
+def publishing(command: Callable[..., None]) -> Callable[..., None]:
+    """Give `command` the options of publishing, and a `Publishing` made of them as first argument."""
+    return with_options(command, _PUBLISHING, lambda yes, **given: Publishing(_present(given), yes))
+
+
+def _named(
+    anchor: _Texts, key: _Texts, fingerprint: str | None, policy: Path | None, author: _Texts, **given: object
+) -> Named:
+    return Named(
+        tuple(anchor or ()), tuple(key or ()), fingerprint, policy, _present({"authors": author or None, **given})
+    )
+
+
+def _present(given: "Mapping[str, object]") -> "Settings":
+    """Return what was given; paths count from the working folder here and nowhere else."""
+    return {
+        name: str(value.absolute()) if isinstance(value, Path) else value
+        for name, value in given.items()
+        if value is not None
+    }

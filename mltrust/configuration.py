@@ -1,0 +1,143 @@
+"""Configuration: short names of anchors, what is set for each, and whom to trust. The caller says which file to read.
+
+A configuration is TOML, closed (an unknown key is the user's error, never passed over):
+
+    [anchors]                             short names
+    release = "git-notes:/srv/models"
+
+    [ethereum.sepolia]                    settings of the anchor ethereum:sepolia, one table for each URI
+    rpc = ["https://one.example", "https://two.example"]
+
+    [trust]                               whom verify asks where nobody is named on the command line
+    require = ["release"]                 each of these must vouch,
+    at_least = 1                          and so must this many
+    of = [{ anchor = "ethereum:sepolia", authors = ["0x…"] }, { key = "…" }]    of these
+
+An entry of `require` and `of` is a URI, a short name or a verifier key; as a table, it may bring settings of its own.
+A policy file is a configuration with a `[trust]` table; what it says goes before what the user's own says.
+"""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from mltrust import opening, registry
+from mltrust.disk.documents import read_document
+from mltrust.errors import UnreadableError, UsageError
+from mltrust.interfaces import Anchor, Home, Quorum, Settings, Trust
+
+MAX_CONFIGURATION_BYTES = 2**20
+_TRUST = frozenset({"require", "at_least", "of"})
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """What one file says; `where` names it in messages, `settings` are by URI, `trust` is the table as it stands."""
+
+    where: str = "configuration"
+    names: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, Settings] = field(default_factory=dict)
+    trust_table: Mapping[str, object] | None = None
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read a configuration strictly; whatever is wrong with it is a `UsageError` that names `path`."""
+        try:
+            tables = tomllib.loads(read_document(path, MAX_CONFIGURATION_BYTES).decode())
+        except (UnreadableError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+            raise UsageError(f"{path}: {error}") from error
+        return cls._of(tables, str(path))
+
+    @classmethod
+    def _of(cls, tables: Mapping[str, Any], where: str) -> Self:
+        schemes = registry.names("anchors")
+        for key, value in tables.items():
+            if key not in ("anchors", "trust", *schemes):
+                known = ", ".join(("anchors", "trust", *schemes))
+                raise UsageError(f"{where}: unknown key {ascii(key)[:80]}", hint=f"Known: {known}.")
+            if not isinstance(value, dict):
+                raise UsageError(f"{where}: {key} must be a table", hint=f"Write [{key}].")
+        names = tables.get("anchors", {})
+        if not all(isinstance(uri, str) for uri in names.values()):
+            raise UsageError(f'{where}: [anchors] needs lines such as release = "ledger:/srv/ledger"')
+        settings: dict[str, Settings] = {}
+        for scheme in schemes:
+            for rest, table in tables.get(scheme, {}).items():
+                if not isinstance(table, dict):
+                    hint = f'Write [{scheme}."WHERE"], WHERE being what follows {scheme}: in the URI.'
+                    raise UsageError(f"{where}: {scheme}.{ascii(rest)[:80]} must be a table", hint=hint)
+                settings[f"{scheme}:{rest}"] = table
+        return cls(where, names, settings, tables.get("trust"))
+
+    def over(self, other: "Configuration") -> "Configuration":
+        """Return this configuration laid over `other`; `[trust]` is this one's alone."""
+        settings = dict(other.settings)
+        for uri, table in self.settings.items():
+            settings[uri] = {**settings.get(uri, {}), **table}
+        return Configuration(self.where, {**other.names, **self.names}, settings, self.trust_table)
+
+    def uri(self, name: str) -> str:
+        """Return the URI of a short name; anything else is taken for a URI."""
+        return self.names.get(name, name)
+
+    def open(self, name: str, home: Home, given: Settings | None = None) -> Anchor:
+        """Return the anchor of a URI or short name with its settings; those of `given` go first."""
+        uri = self.uri(name)
+        if ":" not in uri and self.names:
+            raise UsageError(
+                f"{ascii(name)[:80]} names no anchor", hint=f"Configured: {', '.join(sorted(self.names))}."
+            )
+        return opening.open_anchor(uri, home, {**self.settings.get(uri, {}), **(given or {})})
+
+    def open_all(self, names: Sequence[str], home: Home, given: Settings) -> list[Anchor]:
+        """Return the anchors of `names`, each with what it understands of `given`; what none does is a `UsageError`."""
+        understood = [opening.settings_of(self.uri(name)) for name in names]
+        if lost := sorted(set(given) - frozenset().union(*understood)):
+            option = "--" + lost[0].replace("_", "-")
+            raise UsageError(f"{option} means nothing to {', '.join(names) or 'no anchor'}")
+        pairs = zip(names, understood, strict=True)
+        return [self.open(name, home, {key: given[key] for key in given if key in known}) for name, known in pairs]
+
+    def trust(self, home: Home) -> Trust:
+        """Return the trust of the `[trust]` table.
+
+        Raises:
+            UsageError: There is none, it names nobody, or something in it makes no sense.
+        """
+        table = self.trust_table
+        if table is None:
+            raise UsageError(
+                f"{self.where}: no [trust] table", hint='Write one: [trust] require = ["ledger:/srv/ledger"]'
+            )
+        if unknown := sorted(set(table) - _TRUST):
+            raise UsageError(f"{self.where}: [trust] knows no {ascii(unknown[0])[:80]}")
+        anchors, pool = (self._entries(table, key, home) for key in ("require", "of"))
+        if not anchors and not pool:
+            raise UsageError(f"{self.where}: [trust] names nobody: an empty policy is never met")
+        at_least = table.get("at_least", len(pool))
+        if isinstance(at_least, bool) or not isinstance(at_least, int) or (not pool and "at_least" in table):
+            raise UsageError(f"{self.where}: at_least must be how many of `of` must vouch")
+        return Trust(anchors=anchors, quorum=Quorum(at_least, pool) if pool else None)
+
+    def _entries(self, table: Mapping[str, object], key: str, home: Home) -> list[Anchor]:
+        entries = table.get(key, [])
+        if not isinstance(entries, list):
+            raise UsageError(f"{self.where}: {key} must be a list of anchors and keys")
+        anchors = [self._entry(entry, home) for entry in entries]
+        if len({anchor.name for anchor in anchors}) != len(anchors):
+            raise UsageError(f"{self.where}: {key} names an anchor twice", hint="One voice counts once.")
+        return anchors
+
+    def _entry(self, entry: object, home: Home) -> Anchor:
+        if isinstance(entry, str):
+            return opening.anchor_by_key(entry) if opening.is_key(entry) else self.open(entry, home)
+        if not isinstance(entry, dict) or len({"anchor", "key"} & set(entry)) != 1:
+            hint = '{ anchor = "URI or name", … } or { key = "…" }'
+            raise UsageError(f"{self.where}: {ascii(entry)[:80]} is no entry of [trust]", hint=f"Write {hint}.")
+        given = {name: value for name, value in entry.items() if name not in ("anchor", "key")}
+        named = entry.get("anchor", entry.get("key"))
+        if not isinstance(named, str):
+            raise UsageError(f"{self.where}: {ascii(named)[:80]} is neither an anchor nor a key")
+        return self.open(named, home, given) if "anchor" in entry else opening.anchor_by_key(named, given)

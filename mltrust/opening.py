@@ -1,0 +1,54 @@
+"""Anchors by URI and by key: from what the caller wrote to the plug that it names."""
+
+import re
+
+from mltrust import registry
+from mltrust.errors import UsageError
+from mltrust.interfaces import Anchor, Home, Settings
+
+_KEY = re.compile(r"[^+\s]+\+[0-9a-f]{8}\+\S+")  # name+id+key, as C2SP verifier keys are written
+
+
+def is_key(text: str) -> bool:
+    """Tell whether `text` reads as a verifier key; no URI does."""
+    return _KEY.fullmatch(text) is not None
+
+
+def open_anchor(uri: str, home: Home, settings: Settings | None = None) -> Anchor:
+    """Return the anchor a URI such as `ledger:PATH` names; `home` is where it may keep keys and memory.
+
+    `settings` that mean nothing to that kind of anchor are a `UsageError`.
+    """
+    scheme, _, rest = uri.partition(":")
+    if not rest or scheme not in registry.names("anchors"):
+        known = ", ".join(f"{name}:…" for name in registry.names("anchors"))
+        raise UsageError(f"{ascii(uri)[:80]} names no anchor", hint=f"There are: {known}")
+    plug: type[Anchor] = registry.load("anchors", scheme)
+    _refuse_unknown(settings or {}, plug)
+    return plug.from_uri(uri, home, settings or {})
+
+
+def settings_of(uri: str) -> frozenset[str]:
+    """Return the names of the settings that the anchor of a URI understands; none if it names no anchor."""
+    scheme = uri.partition(":")[0]
+    plug: type[Anchor] | None = registry.load("anchors", scheme) if scheme in registry.names("anchors") else None
+    return plug.settings if plug else frozenset()
+
+
+def _refuse_unknown(settings: Settings, plug: type[Anchor]) -> None:
+    if unknown := sorted(set(settings) - plug.settings):
+        known = ", ".join(sorted(plug.settings)) or "none"
+        raise UsageError(
+            f"{ascii(unknown[0])[:80]} is no setting of {plug.scheme} anchors", hint=f"There are: {known}."
+        )
+
+
+def anchor_by_key(key: str, settings: Settings | None = None) -> Anchor:
+    """Return an anchor that confirms receipts offline by a public key alone."""
+    for scheme in registry.names("anchors"):
+        plug: type[Anchor] = registry.load("anchors", scheme)
+        backend = plug.from_key(key, settings or {})
+        if backend is not None:
+            _refuse_unknown(settings or {}, plug)
+            return backend
+    raise UsageError(f"{ascii(key)[:80]} is no key of a known kind", hint="mltrust ledger checkpoint shows a ledger's.")
