@@ -18,6 +18,7 @@ from typer import Typer
 
 from mltrust.anchors.ledger.entry import TYPE
 from mltrust.anchors.ledger.evidence import Evidence
+from mltrust.anchors.rfc3161.evidence import Evidence as TimeStampEvidence
 from mltrust.cli.app import app
 from mltrust.cli.exits import Exit
 from mltrust.core.bundle import BundleDocument
@@ -176,6 +177,7 @@ def schemas() -> dict[str, Json]:
             _model("LedgerEntry", type=(Literal["mltrust/ledger-entry/1"], ...), **entry), "One line of a ledger"
         ),
         "ledger-evidence": _schema(Evidence, "The evidence in a receipt of kind ledger"),
+        "rfc3161-evidence": _schema(TimeStampEvidence, "The evidence in a receipt of kind rfc3161"),
         "report": _result("report", "What verify and check found", base=Report),
         "diff": _result("diff", "What diff found", base=Difference),
         "sealed": _result(

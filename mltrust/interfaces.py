@@ -213,6 +213,9 @@ class Anchor(Protocol):
     """Whether receipts are written into the seal file. False where the anchor itself holds all evidence beside the
     file, which then stays as it is."""
 
+    vouches: ClassVar[bool] = True
+    """Whether it says whose a digest is. False where it says only since when: by itself that verifies nothing."""
+
     @property
     def name(self) -> str:
         """How the anchor is called in reports and messages."""

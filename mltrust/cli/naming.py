@@ -82,6 +82,10 @@ _PUBLISHING: Mapping[str, tuple[object, object]] = {
         Annotated[Path | None, typer.Option("--password-file", help="ethereum: what opens the keystore.")],
         None,
     ),
+    "roots": (
+        Annotated[Path | None, typer.Option("--roots", metavar="PEM", help="rfc3161: the authority's roots.")],
+        None,
+    ),
     "yes": (Annotated[bool, typer.Option("--yes", "-y", help="Consent to the cost of a transaction.")], False),
 }
 

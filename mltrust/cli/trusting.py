@@ -41,7 +41,7 @@ def trust(named: Named, console: Console, *, content_only: bool = False) -> Trus
     """Return the trust a command was given.
 
     1. A policy file, where one is named: all it asks for, with whatever else is named.
-    2. Else those the options name, and only those.
+    2. Else those the options name, and only those; where they only say since when, the own ledger is asked as well.
     3. Else the `[trust]` table of the user's configuration.
     4. Else the user's own ledger, if there is one.
     """
@@ -51,11 +51,17 @@ def trust(named: Named, console: Console, *, content_only: bool = False) -> Trus
         base = configured.trust(home)
         return _with_named(replace(base, content_only=content_only), named, configured, home)
     if named.anybody or content_only:
-        return _with_named(Trust(content_only=content_only), named, configured, home)
+        base = _with_named(Trust(content_only=content_only), named, configured, home)
+        says_whose = content_only or base.fingerprint or any(anchor.vouches for anchor in base.anchors)
+        return base if says_whose else replace(base, assumed=_assumed(home, console))
     if configured.trust_table is not None:
         return configured.trust(home)
+    return Trust(assumed=_assumed(home, console))
+
+
+def _assumed(home: Home, console: Console) -> list[Anchor]:
     begun = (home.data / "ledger").exists() or (home.data / "keys").exists()
-    return Trust(assumed=[own_ledger(console)] if begun else [])
+    return [own_ledger(console)] if begun else []
 
 
 def _with_named(base: Trust, named: Named, configured: Configuration, home: Home) -> Trust:

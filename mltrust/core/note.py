@@ -8,9 +8,10 @@ A note is UTF-8 without control characters (below U+0020) other than newline:
 
 The dash is U+2014. A key name is not empty and has neither Unicode spaces nor a plus. Base64 is the standard alphabet
 with padding, in its one canonical spelling. A key id is the first four bytes of SHA-256(name || 0x0A || type || public
-key); the only type here is 0x01, Ed25519 (RFC 8032) over the text with its final newline, without the empty line.
+key). The type here is 0x01: Ed25519 (RFC 8032) over the text with its final newline, without the empty line.
 
-A verifier key is written `<name>+<key id, 8 hex digits>+<base64(0x01 || 32-byte public key)>`.
+A verifier key is written `<name>+<key id, 8 hex digits>+<base64(type || 32-byte public key)>`. A subclass of it with a
+type of its own says what that type signs.
 
 Signatures of unknown keys are ignored. Two things are refused beyond the specification, so that a note has one
 spelling and bounded cost: a note above 64 KiB, and two signatures of one key.
@@ -20,9 +21,10 @@ import base64
 import binascii
 import hashlib
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from enum import Enum, auto
-from typing import Self
+from typing import ClassVar, Self
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -31,7 +33,6 @@ from mltrust.errors import FormatError
 
 MAX_NOTE_BYTES = 64 * 1024
 
-_ED25519 = b"\x01"
 _PUBLIC_KEY_BYTES = 32
 _ID_BYTES = 4
 _MAX_KEY_CHARS = 4096
@@ -52,16 +53,19 @@ class Signed(Enum):
 class VerifierKey:
     """An Ed25519 public key of 32 bytes under a name."""
 
+    type: ClassVar[bytes] = b"\x01"
+    called: ClassVar[str] = "an Ed25519 key"
+
     name: str
     public: bytes
 
     @property
     def id(self) -> bytes:
         """The key id: 4 bytes that tell keys of one name apart; it proves nothing."""
-        return hashlib.sha256(self.name.encode() + b"\n" + _ED25519 + self.public).digest()[:_ID_BYTES]
+        return hashlib.sha256(self.name.encode() + b"\n" + self.type + self.public).digest()[:_ID_BYTES]
 
     def __str__(self) -> str:
-        return f"{self.name}+{self.id.hex()}+{base64.b64encode(_ED25519 + self.public).decode()}"
+        return f"{self.name}+{self.id.hex()}+{base64.b64encode(self.type + self.public).decode()}"
 
     @classmethod
     def parse(cls, text: str, where: str) -> Self:
@@ -71,8 +75,8 @@ class VerifierKey:
             raise FormatError(where, f"{_quoted(text)} is not a verifier key, name+id+key")
         name, key_id, encoded = fields
         raw = _unbase64(encoded, where)
-        if raw[:1] != _ED25519 or len(raw) != 1 + _PUBLIC_KEY_BYTES:
-            raise FormatError(where, f"{_quoted(text)} is not an Ed25519 key")
+        if raw[:1] != cls.type or len(raw) != 1 + _PUBLIC_KEY_BYTES:
+            raise FormatError(where, f"{_quoted(text)} is not {cls.called}")
         key = cls(_checked_name(name, where), raw[1:])
         if key_id != key.id.hex():
             raise FormatError(where, f"{_quoted(text)} has not the id of its key")
@@ -142,10 +146,20 @@ class Note:
 
     def signed_by(self, key: VerifierKey) -> Signed:
         """Tell what `key` says of this note. UNKNOWN if it did not sign: whoever did may be anybody."""
-        for signature in self.signatures:
-            if (signature.name, signature.key_id) == (key.name, key.id):
-                return Signed.VALID if key.verifies(self.text, signature.value) else Signed.INVALID
-        return Signed.UNKNOWN
+        signature = self.signature_of(key)
+        if signature is None:
+            return Signed.UNKNOWN
+        return Signed.VALID if key.verifies(self.text, signature.value) else Signed.INVALID
+
+    def signature_of(self, key: VerifierKey) -> NoteSignature | None:
+        """Return the signature that bears the name and the id of `key`, verified or not; None if there is none."""
+        mine = (key.name, key.id)
+        return next((each for each in self.signatures if (each.name, each.key_id) == mine), None)
+
+    def with_signatures(self, signatures: Iterable[NoteSignature]) -> Self:
+        """Return the note with more signatures; one of a key that signed before takes the place of its older one."""
+        kept = {(each.name, each.key_id): each for each in (*self.signatures, *signatures)}
+        return replace(self, signatures=tuple(kept.values()))
 
 
 @dataclass(frozen=True, slots=True)

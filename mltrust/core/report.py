@@ -54,7 +54,8 @@ class Check(Document):
     """One check: what was looked at, what came out, one line for people, and when an anchor saw it.
 
     `level` names how far the answer rests on others' word, in the anchor's own terms, and `stronger` says what would
-    make it rest on less. `evidence` holds signed documents that contradict each other, for whoever has to be shown.
+    make it rest on less. A check that does not `vouch` says since when, but not whose it is. `evidence` holds signed
+    documents that contradict each other, for whoever has to be shown.
     What is `required` was named by the caller: while it is unchecked, nothing is verified.
     """
 
@@ -66,6 +67,7 @@ class Check(Document):
     time: TimeBounds | None = None
     level: str | None = None
     stronger: str | None = None
+    vouches: bool = True
     hint: str | None = None
     evidence: tuple[str, ...] = ()
     required: bool = False
@@ -143,7 +145,8 @@ class Report(Document):
     def vouchers(self) -> tuple[Check, ...]:
         """The checks by which somebody the caller trusts vouches for the statement."""
         kinds = (CheckKind.ANCHOR, CheckKind.SIGNATURE, CheckKind.FINGERPRINT)
-        return tuple(check for check in self.checks if check.kind in kinds and check.outcome is Outcome.PASS)
+        passed = (check for check in self.checks if check.outcome is Outcome.PASS)
+        return tuple(check for check in passed if check.kind in kinds and check.vouches)
 
     def require(self) -> "Report":
         """Return the report if it is VERIFIED, else raise `NotVerifiedError` naming the first reasons."""

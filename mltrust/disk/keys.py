@@ -1,8 +1,9 @@
 """Signing keys of the user, kept apart from what they sign: whoever can write a ledger's folder cannot sign for it.
 
 Each key is one PKCS #8 PEM file that only its owner can read, in the folder `keys` of the caller's data folder, named
-by the SHA-256 of its origin. It is on disk before anything that names it. The file `own` in that folder holds the origin
-of the key the user signs with where no other is asked for: the one of the user's own ledger.
+by the SHA-256 of its origin. It is on disk before anything that names it. Two files in that folder hold the origin of a
+key: `own`, the one the user signs with where no other is asked for, that of the user's own ledger; and `witness`, the
+one the user cosigns the checkpoints of others with.
 """
 
 import os
@@ -25,6 +26,9 @@ from mltrust.core.note import Signer
 from mltrust.disk import state
 from mltrust.errors import AnchorError, UsageError
 
+_LOCAL = "mltrust.local"
+_WITNESS = "mltrust.witness"
+_LOCK_SECONDS = 30.0
 _MAX_KEY_BYTES = 16 * 1024
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
@@ -40,27 +44,44 @@ def own(data: Path, random: Callable[[int], bytes]) -> Signer:
     Raises:
         AnchorError: It was made once and is gone: another would be a stranger to all who trust it.
     """
-    file = data / "keys" / "own"
+    return _kept(data, random, "own", _LOCAL)
+
+
+def witness(data: Path, random: Callable[[int], bytes]) -> Signer:
+    """Return the key the user cosigns with, made on first use; raises what `own` does."""
+    return _kept(data, random, "witness", _WITNESS)
+
+
+def _kept(data: Path, random: Callable[[int], bytes], role: str, prefix: str) -> Signer:
+    file = data / "keys" / role
     name = state.read(file, _MAX_KEY_BYTES)
     if name is None:
-        signer = create(data, random)
-        state.replace(file, signer.name.encode())
-        return signer
+        _make_folder(data)
+        with state.locked(data / "keys" / "lock", _LOCK_SECONDS):  # two processes must not make one each
+            name = state.read(file, _MAX_KEY_BYTES)
+            if name is None:
+                signer = create(data, random, prefix)
+                state.replace(file, signer.name.encode())
+                return signer
     found = load(data, name.decode("utf-8", "replace"))
     if found is None:
         raise AnchorError(f"{file}: the key it names is gone", hint="Restore it from a backup; or remove this file.")
     return found
 
 
-def create(data: Path, random: Callable[[int], bytes]) -> Signer:
-    """Make a key for a new ledger under a new origin, from `random` bytes, and keep it durably."""
-    origin = f"mltrust.local/{random(8).hex()}"
+def create(data: Path, random: Callable[[int], bytes], prefix: str = _LOCAL) -> Signer:
+    """Make a key under a new origin that starts with `prefix`, from `random` bytes, and keep it durably."""
+    origin = f"{prefix}/{random(8).hex()}"
     private = Ed25519PrivateKey.from_private_bytes(random(32))
     pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    state.make_folder(data, parents=True)
-    state.make_folder(data / "keys", 0o700)
+    _make_folder(data)
     state.create(path(data, origin), pem, 0o600)
     return Signer(origin, private)
+
+
+def _make_folder(data: Path) -> None:
+    state.make_folder(data, parents=True)
+    state.make_folder(data / "keys", 0o700)
 
 
 def load(data: Path, origin: str) -> Signer | None:

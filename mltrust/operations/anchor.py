@@ -81,7 +81,8 @@ def consult(backend: Anchor, receipts: Sequence[Receipt], submission: Submission
                 break
     else:
         checks += _found(backend, submission)
-    return _judge(checks, backend, required=required).model_copy(update={"required": required})
+    answer = _judge(checks, backend, required=required)
+    return answer.model_copy(update={"required": required, "vouches": backend.vouches})
 
 
 def _confirm(backend: Anchor, receipt: Receipt, digest: Digest) -> Check:

@@ -113,6 +113,16 @@ def vouching(
     path: Path | None = None,
 ) -> Iterator[Check]:
     """Yield what everybody the caller trusts says of a statement, kept at `path`; and what nobody was asked about."""
+    asked = list(_answers(statement, receipts, trust, path))
+    yield from asked
+    if not (trust.content_only or any(check.vouches for check in asked if check.kind is not CheckKind.POLICY)):
+        yield _nobody(asked)
+    if signatures:
+        summary = f"{count(len(signatures), 'signature')} not checked"
+        yield Check(kind=CheckKind.SIGNATURE, name="signatures", outcome=Outcome.UNCHECKED, summary=summary)
+
+
+def _answers(statement: Statement, receipts: Sequence[Receipt], trust: Trust, path: Path | None) -> Iterator[Check]:
     submission = Submission(statement.digest(), path)
     if trust.fingerprint is not None:
         yield _fingerprint(statement, trust.fingerprint)
@@ -124,18 +134,21 @@ def vouching(
         yield _quorum(answers, trust.quorum.at_least)
     for anchor in trust.assumed:
         yield consult(anchor, receipts, submission, required=False)
-    if not (trust.content_only or trust.anchors or trust.quorum or trust.assumed or trust.fingerprint):
-        hint = "Trust an anchor (--anchor), a ledger's key (--key) or a fingerprint (--fingerprint)"
-        yield Check(
-            kind=CheckKind.ANCHOR,
-            name="trust",
-            outcome=Outcome.UNCHECKED,
-            summary="nobody you trust was asked who vouches for this seal",
-            hint=f"{hint}, or ask for the bytes alone with --content-only.",
-        )
-    if signatures:
-        summary = f"{count(len(signatures), 'signature')} not checked"
-        yield Check(kind=CheckKind.SIGNATURE, name="signatures", outcome=Outcome.UNCHECKED, summary=summary)
+
+
+def _nobody(asked: Sequence[Check]) -> Check:
+    """Return the check that says why nothing vouches: nobody was asked, or only those who know since when."""
+    summary = "nobody you trust was asked who vouches for this seal"
+    if asked:
+        summary = "since when it exists may be known, but nobody you trust was asked whose it is"
+    hint = "Trust an anchor (--anchor), a ledger's key (--key) or a fingerprint (--fingerprint)"
+    return Check(
+        kind=CheckKind.ANCHOR,
+        name="trust",
+        outcome=Outcome.UNCHECKED,
+        summary=summary,
+        hint=f"{hint}, or ask for the bytes alone with --content-only.",
+    )
 
 
 def _quorum(answers: Sequence[Check], at_least: int) -> Check:

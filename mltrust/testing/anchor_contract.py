@@ -5,6 +5,9 @@
 import json
 import re
 from collections.abc import Iterator
+from contextlib import suppress
+from itertools import product
+from pathlib import Path
 
 import pytest
 
@@ -12,19 +15,37 @@ from mltrust.core import canonical
 from mltrust.core.digest import Digest
 from mltrust.core.receipt import Receipt, TimeBounds
 from mltrust.core.report import AnchorState, CheckKind, Outcome
-from mltrust.errors import MltrustError
-from mltrust.interfaces import Anchor, Submission
+from mltrust.errors import MltrustError, UsageError
+from mltrust.interfaces import Anchor, Home, Submission
 
 ONE, TWO, THREE = (Digest.sha256(bytes([number])) for number in (1, 2, 3))
 _LONG = 100_000
 _DEEP = 5_000
 _PLACES = 64
+_SETTINGS: list[object] = [
+    None,
+    True,
+    -1,
+    0,
+    2**64,
+    1.5,
+    float("nan"),
+    "",
+    "\0",
+    "x" * _LONG,
+    [],
+    [1],
+    ["\0"],
+    {},
+    {"x": 1},
+]
 
 
 class AnchorContract:
     """The suite. A subclass gives the fixture `anchor`: a new one that can publish, in whatever is its test double.
 
-    It may give `other`: one of the same kind whose receipts are not `anchor`'s. Nothing here needs a network.
+    It may give `other`: one of the same kind whose receipts are not `anchor`'s; and `uri`: one that names such an
+    anchor. Nothing here needs a network.
     """
 
     @pytest.fixture
@@ -36,6 +57,33 @@ class AnchorContract:
     def other(self) -> Anchor | None:
         """Return another anchor of the same kind; None skips the tests that need one."""
         return None
+
+    @pytest.fixture
+    def uri(self) -> str | None:
+        """Return a URI of an anchor of the kind; None skips the tests that need one."""
+        return None
+
+    def test_a_uri_names_it_and_no_other(self, anchor: Anchor, uri: str | None, tmp_path: Path) -> None:
+        """Its own URIs open, without a file or a connection; what is not one is the caller's error."""
+        if uri is None:
+            pytest.skip("no URI")
+        plug, home = type(anchor), Home(tmp_path / "no-data", tmp_path / "no-state")
+        assert plug.from_uri(uri, home, {}).name
+        assert not home.data.exists()
+        assert not home.state.exists()
+        for wrong in ("", plug.scheme, f"{plug.scheme}:", f"{plug.scheme}:\0", "no-such-scheme:x", f"x{uri}"):
+            with pytest.raises(UsageError):
+                plug.from_uri(wrong, home, {})
+
+    def test_a_setting_of_another_type_is_the_callers_error(
+        self, anchor: Anchor, uri: str | None, tmp_path: Path
+    ) -> None:
+        """Settings come from a file people write: each is taken or refused, and nothing else happens."""
+        if uri is None:
+            pytest.skip("no URI")
+        for setting, value in product(type(anchor).settings, _SETTINGS):
+            with suppress(UsageError):
+                type(anchor).from_uri(uri, Home(tmp_path / "no-data", tmp_path / "no-state"), {setting: value})
 
     def test_it_fits_the_socket(self, anchor: Anchor) -> None:
         """It has every method, a scheme fit for URIs and receipts, and a name of one line."""

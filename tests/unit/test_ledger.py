@@ -504,7 +504,7 @@ class TestMemory:
 
     def test_a_folder_that_names_a_key_which_signed_before_is_not_begun_again(self, place):
         place.anchor().publish(digests(1))
-        for path in (place.entries, place.checkpoint, place.anchor()._memory.pin_file(place.folder)):
+        for path in (place.entries, place.checkpoint, place.anchor()._reading.memory.pin_file(place.folder)):
             path.unlink()
         assert state_of(place.anchor().publish, digests(2)) is AnchorState.REMOVED
         assert state_of(place.stranger().publish, digests(2)) is AnchorState.REMOVED
@@ -664,7 +664,7 @@ class TestTiles:
             place.anchor().publish(digests(*range(size)))
         else:
             place.folder.mkdir()
-            log.begin(place.folder, place.anchor()._new_signer())
+            log.begin(place.folder, place.anchor()._keeper._new_signer())
         place.anchor().export(place.root / "tiles")
         root = place.root / "tiles"
         return {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.is_file()}

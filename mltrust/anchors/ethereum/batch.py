@@ -77,4 +77,3 @@ class Batch:
 def commitment(size: int, root: bytes) -> bytes:
     """Return the 32-byte commitment to the tree of `size` digests under `root`."""
     return sha256(b"".join(ns(field) for field in (_TAG, size.to_bytes(8, "big"), root))).digest()
-

@@ -4,8 +4,8 @@
               Anchored(bytes32 indexed commitment, address indexed by, uint64 size)
     calldata  a transaction to oneself whose data is MAGIC and the commitment: no contract needed
 
-AnchorLog stands at one address on every chain: the deterministic deployment proxy deploys it with CREATE2 (EIP-1014), so
-that the address commits to the code. No words of 32 bytes but those of the contract ABI specification are read or written.
+AnchorLog stands at one address on every chain: the deterministic deployment proxy deploys it with CREATE2 (EIP-1014),
+so that the address commits to the code. Calls and events are encoded as the contract ABI specification says.
 """
 
 import json
@@ -33,8 +33,9 @@ RUNTIME_CODE = bytes.fromhex(_ARTIFACT["deployedBytecode"])
 """What stands at `ADDRESS` once it is deployed."""
 
 _WORD = 32
+_TOPICS = 3  # of the event: its own, commitment, by
 _ADDRESS_SIZE = 20
-_MAX_SIZE = 2**64 - 1
+_SIZE_BYTES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +60,17 @@ class Anchored:
 
 
 def encode_anchor(commitment: bytes, size: int) -> bytes:
-    """Return the data of a call that announces `commitment` (32 bytes), to a batch of `size` digests."""
-    return SELECTOR + _checked(commitment) + size.to_bytes(_WORD, "big")
+    """Return the data of a call that announces `commitment` (32 bytes), to a batch of `size` (a uint64) digests."""
+    return SELECTOR + _checked(commitment) + size.to_bytes(_SIZE_BYTES, "big").rjust(_WORD, b"\0")
 
 
 def decode_event(log: Log) -> Anchored | None:
     """Return what `log` says if it is an `Anchored` event in the only encoding of one; None if not."""
-    size = int.from_bytes(log.data, "big")
-    if len(log.topics) != 3 or log.topics[0] != TOPIC or len(log.data) != _WORD or size > _MAX_SIZE:  # noqa: PLR2004
+    if len(log.topics) != _TOPICS or log.topics[0] != TOPIC or len(log.data) != _WORD:
         return None
     padding, by = log.topics[2][:-_ADDRESS_SIZE], log.topics[2][-_ADDRESS_SIZE:]
-    return None if any(padding) else Anchored(log.topics[1], by, size)
+    more_padding, size = log.data[:-_SIZE_BYTES], log.data[-_SIZE_BYTES:]
+    return None if any(padding + more_padding) else Anchored(log.topics[1], by, int.from_bytes(size, "big"))
 
 
 def calldata(commitment: bytes) -> bytes:

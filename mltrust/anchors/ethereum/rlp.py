@@ -19,6 +19,9 @@ Encodable: TypeAlias = "bytes | Sequence[Encodable]"
 MAX_DEPTH = 16
 """Lists in lists; a transaction needs four, a node of a trie with nodes in it a few more."""
 
+MAX_ITEMS = 2**14
+"""Items in all; a receipt of two thousand events has as many."""
+
 _STRING, _LIST = 0x80, 0xC0
 _SHORT = 55  # the longest payload whose length fits into the first byte
 
@@ -38,24 +41,27 @@ def encode_integer(value: int) -> bytes:
 
 def decode(data: bytes, where: str) -> Item:
     """Read the one item that `data` is; any other spelling of it, and anything after it, is a `FormatError`."""
-    item, end = _item(data, 0, len(data), where, 0)
+    item, end = _Reader(data, where).item(0, len(data), 0)
     if end != len(data):
         raise FormatError(where, f"{len(data) - end} bytes after the RLP item")
     return item
 
 
-def decode_list(data: bytes, where: str) -> list[Item]:
-    """Read `data` as a list; any surprise is a `FormatError`."""
-    item = decode(data, where)
+def items(item: Item, where: str, count: int | None = None) -> list[Item]:
+    """Return `item` if it is a list (of `count` items, if given), else raise `FormatError`."""
     if isinstance(item, bytes):
         raise FormatError(where, "an RLP string where a list belongs")
+    if count not in (None, len(item)):
+        raise FormatError(where, f"an RLP list of {len(item)} items where {count} belong")
     return item
 
 
 def string(item: Item, where: str, size: int | None = None) -> bytes:
     """Return `item` if it is a string (of `size` bytes, if given), else raise `FormatError`."""
-    if not isinstance(item, bytes) or size not in (None, len(item)):
-        raise FormatError(where, "an RLP list or a string of another length" if size else "an RLP list")
+    if not isinstance(item, bytes):
+        raise FormatError(where, "an RLP list where a string belongs")
+    if size not in (None, len(item)):
+        raise FormatError(where, f"an RLP string of {len(item)} bytes where {size} belong")
     return item
 
 
@@ -67,38 +73,49 @@ def integer(item: Item, where: str, most: int = 2**256 - 1) -> int:
     return int.from_bytes(digits, "big")
 
 
-def _item(data: bytes, at: int, limit: int, where: str, depth: int) -> tuple[Item, int]:
-    start, end = _payload(data, at, limit, where)
-    if data[at] < _LIST:
-        return data[start:end], end
-    if depth == MAX_DEPTH:
-        raise FormatError(where, f"RLP lists nested deeper than {MAX_DEPTH}")
-    items = []
-    while start < end:
-        item, start = _item(data, start, end, where, depth + 1)
-        items.append(item)
-    return items, end
+class _Reader:
+    """Reads the items of `data`, and no more of them than are allowed."""
 
+    def __init__(self, data: bytes, where: str) -> None:
+        self._data, self._where, self._left = data, where, MAX_ITEMS
 
-def _payload(data: bytes, at: int, limit: int, where: str) -> tuple[int, int]:
-    """Return where the payload of the item at `at` begins and ends, which is not after `limit`."""
-    if at >= limit:
-        raise FormatError(where, f"RLP ends at byte {limit}, where an item belongs")
-    first = data[at]
-    if first < _STRING:
-        return at, at + 1
-    start, length = at + 1, first - (_LIST if first >= _LIST else _STRING)
-    if length > _SHORT:
-        digits = length - _SHORT
-        start, length = start + digits, int.from_bytes(data[start : start + digits], "big")
-        if data[at + 1 : at + 2] == b"\0" or length <= _SHORT:
-            raise FormatError(where, f"RLP at byte {at} is not in its shortest form")
-    end = start + length
-    if end > limit:
-        raise FormatError(where, f"RLP at byte {at} goes on after its end")
-    if first == _STRING + 1 and data[start] < _STRING:
-        raise FormatError(where, f"RLP at byte {at} is not in its shortest form")
-    return start, end
+    def item(self, at: int, limit: int, depth: int) -> tuple[Item, int]:
+        """Return the item at `at`, which ends at `limit` at the latest, and where it ends."""
+        start, end = self._payload(at, limit)
+        self._left -= 1
+        if self._left < 0:
+            raise self._surprise(f"has more than {MAX_ITEMS} items")
+        if self._data[at] < _LIST:
+            return self._data[start:end], end
+        if depth == MAX_DEPTH:
+            raise self._surprise(f"has lists nested deeper than {MAX_DEPTH}")
+        items = []
+        while start < end:
+            item, start = self.item(start, end, depth + 1)
+            items.append(item)
+        return items, end
+
+    def _payload(self, at: int, limit: int) -> tuple[int, int]:
+        if at >= limit:
+            raise self._surprise(f"ends at byte {limit}, where an item belongs")
+        first = self._data[at]
+        if first < _STRING:
+            return at, at + 1
+        start, length = at + 1, first - (_LIST if first >= _LIST else _STRING)
+        if length > _SHORT:
+            digits = length - _SHORT
+            start, length = start + digits, int.from_bytes(self._data[start : start + digits], "big")
+            if self._data[at + 1 : at + 2] == b"\0" or length <= _SHORT:
+                raise self._surprise(f"at byte {at} is not in its shortest form")
+        end = start + length
+        if end > limit:
+            raise self._surprise(f"at byte {at} goes on after its end")
+        if first == _STRING + 1 and self._data[start] < _STRING:
+            raise self._surprise(f"at byte {at} is not in its shortest form")
+        return start, end
+
+    def _surprise(self, what: str) -> FormatError:
+        return FormatError(self._where, f"RLP {what}")
 
 
 def _head(kind: int, length: int) -> bytes:

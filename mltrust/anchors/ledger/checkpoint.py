@@ -7,11 +7,12 @@ nobody who monitors a log could check them. The log's key has the origin for its
 
 import base64
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
 from mltrust.core.digest import DIGEST_SIZE
-from mltrust.core.note import Note, Signed, Signer, VerifierKey
+from mltrust.core.note import Note, NoteSignature, Signed, Signer, VerifierKey
 from mltrust.errors import FormatError
 
 _TEXT = re.compile(r"([^\n]+)\n(0|[1-9][0-9]{0,19})\n([A-Za-z0-9+/]{43}=)\n")
@@ -67,3 +68,7 @@ class SignedCheckpoint:
     def signed_by(self, key: VerifierKey) -> Signed:
         """Tell what `key`, as the key of a log, says of this checkpoint; one of another origin is UNKNOWN to it."""
         return self.note.signed_by(key) if self.checkpoint.origin == key.name else Signed.UNKNOWN
+
+    def with_signatures(self, signatures: Iterable[NoteSignature]) -> "SignedCheckpoint":
+        """Return the checkpoint with more signatures; see `Note.with_signatures`."""
+        return SignedCheckpoint(self.checkpoint, self.note.with_signatures(signatures))

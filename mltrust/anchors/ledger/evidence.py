@@ -58,13 +58,13 @@ class Proven:
         return TimeBounds(not_after=self.entry.time)
 
 
-def receipt_for(log: Log, index: int) -> Receipt:
-    """Return the receipt of the signed entry at `index`."""
+def receipt_for(log: Log, index: int, signed: SignedCheckpoint) -> Receipt:
+    """Return the receipt of the entry at `index`, proven by `signed`: a checkpoint with which `log` begins."""
     evidence = Evidence(
         entry=log.line(index).decode(),
         index=index,
-        path=[node.hex() for node in log.tree.inclusion_path(index, log.size)],
-        checkpoint=log.signed.text,
+        path=[node.hex() for node in log.tree.inclusion_path(index, signed.checkpoint.size)],
+        checkpoint=signed.text,
     )
     proven = Entry.parse(log.line(index), "entry")
     time = TimeBounds(not_after=proven.time)

@@ -4,6 +4,8 @@
     checkpoint      a signed checkpoint (`checkpoint.py`) over the first lines, as many as it says
     verifier-key    the key of the log, for whoever trusts the ledger on first use; believed by nobody who pinned one
     lock            held by whoever writes; readers hold nothing
+    cosignatures/   checkpoints that witnesses cosigned (`witnessed.py`), if there are any
+    anchored/       checkpoints that were published elsewhere (`anchored.py`), if there are any
 
 Reading is strict. What the checkpoint covers must be there (else `removed`) and give its root (else `replaced`).
 Complete lines after that are entries a crash left durable but unsigned: readers count them, the next append signs
@@ -86,7 +88,11 @@ class Log:
 
     def begins_with(self, checkpoint: Checkpoint) -> bool:
         """Tell whether the signed entries begin with those that `checkpoint` commits to."""
-        return checkpoint.size <= self.size and self.tree.root_at(checkpoint.size) == checkpoint.root
+        return checkpoint.size <= self.size and self.holds(checkpoint)
+
+    def holds(self, checkpoint: Checkpoint) -> bool:
+        """Tell whether the complete lines, signed or not, begin with those that `checkpoint` commits to."""
+        return checkpoint.size <= self.tree.size and self.tree.root_at(checkpoint.size) == checkpoint.root
 
 
 def exists(folder: Path) -> bool:

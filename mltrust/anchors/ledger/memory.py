@@ -4,6 +4,7 @@ Under `ledgers` in the caller's state folder, each file named by a SHA-256:
 
     paths/<of the path>           the verifier key of the ledger at that path, pinned when it was first read
     checkpoints/<of the key>      the largest checkpoint seen from that key, as the key signed it
+    cosigned/<of the origin>      what a witness cosigned last of that origin (`witness.py`)
 
 A path is remembered as it was named, made absolute, links not followed: a link that is turned to another ledger must
 not look like a path never seen. A file that does not hold what belongs there is an error, never a clean slate.
@@ -40,6 +41,10 @@ class Memory:
         """Return the file that remembers the last checkpoint of `key`; removing it forgets that on purpose."""
         return self._root / "checkpoints" / sha256(str(key).encode()).hexdigest()
 
+    def cosigned_folder(self) -> Path:
+        """Return the folder where a witness remembers what it cosigned: see `witness`."""
+        return self._root / "cosigned"
+
     def pinned(self, folder: Path) -> VerifierKey | None:
         """Return the key of the ledger that was seen at `folder`; None if none was."""
         file = self.pin_file(folder)
@@ -64,7 +69,7 @@ class Memory:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Keep other processes from changing the memory."""
-        for folder in (self._root, self._root / "paths", self._root / "checkpoints"):
+        for folder in (self._root, self._root / "paths", self._root / "checkpoints", self.cosigned_folder()):
             state.make_folder(folder, parents=True)
         with state.locked(self._root / "lock", self._lock_timeout):
             yield
@@ -89,14 +94,18 @@ def refuse_other_key(key: VerifierKey, pinned: VerifierKey | None, pin_file: Pat
 
 def refuse_rollback(log: Log, last: SignedCheckpoint | None, hint: str) -> None:
     """Raise a `ContradictionError` that holds both checkpoints if `log` does not begin with what `last` commits to."""
-    if last is None or log.begins_with(last.checkpoint):
-        return
+    if last is not None and not log.begins_with(last.checkpoint):
+        raise contradiction(log, last, hint)
+
+
+def contradiction(log: Log, last: SignedCheckpoint, hint: str) -> ContradictionError:
+    """Return the error that `log` does not go with `last`, which its key signed too."""
     seen, found = last.checkpoint.size, log.size
     what = f"contradicts a checkpoint it signed at size {seen}"
     if seen > found:
         what = f"goes back behind a checkpoint it signed: from size {seen} to {found}"
     message = f"{log.folder}: the ledger {what}"
-    raise ContradictionError(message, state=AnchorState.ROLLBACK, hint=hint, evidence=(last.text, log.signed.text))
+    return ContradictionError(message, state=AnchorState.ROLLBACK, hint=hint, evidence=(last.text, log.signed.text))
 
 
 def _damaged(file: Path) -> AnchorError:

@@ -1,6 +1,6 @@
 """A ledger as static files, as C2SP tlog-tiles (c2sp.org/tlog-tiles) lays them out, for any server and any monitor.
 
-    checkpoint                     the signed checkpoint
+    checkpoint                     the signed checkpoint, with the cosignatures it has
     tile/<L>/<N>[.p/<W>]           up to 256 hashes of 32 bytes: of leaves, or of full tiles of the level below
     tile/entries/<N>[.p/<W>]       up to 256 entries, each after its length as a big-endian uint16
 
@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from mltrust.anchors.ledger.checkpoint import SignedCheckpoint
 from mltrust.anchors.ledger.log import CHECKPOINT, Log
 from mltrust.core.merkle import leaf_hash, node_hash
 from mltrust.disk import state
@@ -21,8 +22,8 @@ from mltrust.errors import AnchorError
 _WIDTH = 256
 
 
-def export(log: Log, destination: Path) -> None:
-    """Write the signed entries of `log` as tiles into `destination`, all or nothing.
+def export(log: Log, head: SignedCheckpoint, destination: Path) -> None:
+    """Write the signed entries of `log` as tiles under its checkpoint `head` into `destination`, all or nothing.
 
     Raises:
         AnchorError: `destination` is neither new nor an empty folder, or cannot be written.
@@ -32,7 +33,7 @@ def export(log: Log, destination: Path) -> None:
             raise AnchorError(f"{destination} is not an empty folder", hint="Name a folder that does not exist yet.")
         with tempfile.TemporaryDirectory(dir=destination.absolute().parent, prefix=".tiles-") as temporary:
             folder = Path(temporary) / "tiles"
-            for path, content in _files(log):
+            for path, content in _files(log, head):
                 file = folder / path
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_bytes(content)
@@ -41,8 +42,8 @@ def export(log: Log, destination: Path) -> None:
             folder.rename(destination)
 
 
-def _files(log: Log) -> Iterator[tuple[str, bytes]]:
-    yield CHECKPOINT, log.signed.text.encode()
+def _files(log: Log, head: SignedCheckpoint) -> Iterator[tuple[str, bytes]]:
+    yield CHECKPOINT, head.text.encode()
     for number, start in enumerate(range(0, log.size, _WIDTH)):
         lines = [log.line(index) for index in range(start, min(start + _WIDTH, log.size))]
         bundle = b"".join(len(line).to_bytes(2, "big") + line for line in lines)

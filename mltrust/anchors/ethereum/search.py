@@ -1,0 +1,73 @@
+"""Searching a chain for a digest: the events of the contract that announce it alone.
+
+A digest of a larger batch cannot be searched for, since its commitment is not known. A node may leave events out, so
+what is found is proven anew, and that nothing is found proves nothing.
+"""
+
+from mltrust.anchors.ethereum import contract
+from mltrust.anchors.ethereum.batch import Batch, Place
+from mltrust.anchors.ethereum.build import build
+from mltrust.anchors.ethereum.evidence import prove, receipt_for
+from mltrust.anchors.ethereum.node import Node, Object
+from mltrust.anchors.ethereum.rpc import RefusedError
+from mltrust.anchors.ethereum.session import Session
+from mltrust.core.canonical import Json
+from mltrust.core.digest import Digest
+from mltrust.core.receipt import Receipt
+
+_MAX_FOUND = 8
+_WINDOW = 10_000  # blocks: what nodes that bound a search still take
+_WINDOWS = 32
+_METHOD = "eth_getLogs"
+
+
+def receipts(session: Session, digest: Digest, authors: frozenset[bytes]) -> list[Receipt]:
+    """Return receipts for `digest`, announced alone by one of `authors`; none if none is found."""
+    if not authors:
+        return []
+    batch, node = Batch([digest]), session.nodes[0]
+    place = batch.place(digest)
+    found = []
+    for transaction in _transactions(node, session.contract, batch.commitment, authors):
+        receipt = _receipt(session, node, transaction, place, digest)
+        if receipt is not None:
+            found.append(receipt)
+    return found
+
+
+def _receipt(session: Session, node: Node, transaction: bytes, batch: Place, digest: Digest) -> Receipt | None:
+    place = node.place(transaction)
+    if place is None:
+        return None
+    receipt = receipt_for(digest, build(node, transaction, place, session.contract, batch))
+    prove(receipt, digest)
+    return receipt
+
+
+def _transactions(node: Node, address: bytes, commitment: bytes, authors: frozenset[bytes]) -> list[bytes]:
+    by: list[Json] = [f"0x{author.hex():0>64}" for author in sorted(authors)]
+    topics: list[Json] = [f"0x{contract.TOPIC.hex()}", f"0x{commitment.hex()}", by]
+    asked: Object = {"address": f"0x{address.hex()}", "topics": topics}
+    hashes = [node.data(log.get("transactionHash"), _METHOD, 32) for log in _logs(node, asked)]
+    return list(dict.fromkeys(hashes))[:_MAX_FOUND]
+
+
+def _logs(node: Node, asked: Object) -> list[Object]:
+    """Search the whole chain; where the node bounds a search, the last blocks, window by window."""
+    try:
+        return _asked(node, asked, 0, None)
+    except RefusedError:
+        head = node.block("latest")
+    try:
+        for last in range(head.number if head else -1, -1, -_WINDOW)[:_WINDOWS]:
+            if found := _asked(node, asked, max(0, last - _WINDOW + 1), last):
+                return found
+    except RefusedError:
+        pass  # it does not search
+    return []
+
+
+def _asked(node: Node, asked: Object, first: int, last: int | None) -> list[Object]:
+    to = "latest" if last is None else hex(last)
+    found = node.rpc.read(_METHOD, {**asked, "fromBlock": hex(first), "toBlock": to})
+    return [log for log in found if isinstance(log, dict)] if isinstance(found, list) else []

@@ -1,0 +1,176 @@
+"""Git objects: read through one `git cat-file`, each checked against its id, and written as a pack.
+
+An id is the hash of a type, a size and the bytes (`sha1` or `sha256`, whichever the repository uses). Because every
+object is hashed again, history is what the tip commits to, whatever else lies in the repository.
+"""
+
+import hashlib
+import re
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mltrust.anchors.git_notes.process import Conversation, EndedError
+from mltrust.errors import AnchorError
+
+MAX_OBJECT_BYTES = 16 * 1024 * 1024
+MAX_READ_BYTES = 2**29
+
+_LOOK = "Look at them: git log --stat refs/notes/mltrust"
+_PACK_TYPES = {"commit": 1, "tree": 2, "blob": 3}
+_PACK_VERSION = 2
+_COMMIT = re.compile(rb"tree ([0-9a-f]+)\n((?:parent [0-9a-f]+\n)*)author ")
+_PARENT = re.compile(rb"parent ([0-9a-f]+)\n")
+_TREE_MODE = b"40000"
+
+
+class MissingObjectError(AnchorError):
+    """An object that history leads to is not in the repository."""
+
+
+@dataclass(frozen=True, slots=True)
+class TreeEntry:
+    """One name in a tree; `oid` is hexadecimal."""
+
+    mode: bytes
+    name: bytes
+    oid: str
+
+    @property
+    def is_tree(self) -> bool:
+        """Whether it leads to another tree."""
+        return self.mode == _TREE_MODE
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """The ids a commit leads to."""
+
+    tree: str
+    parents: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """The hash of a repository: `sha1` or `sha256`."""
+
+    algorithm: str
+
+    @property
+    def hex_digits(self) -> int:
+        """How long an id is."""
+        return 2 * self.hash(b"").digest_size
+
+    @property
+    def none(self) -> str:
+        """The id that stands for no object."""
+        return "0" * self.hex_digits
+
+    def hash(self, data: bytes) -> "hashlib._Hash":
+        """Hash as the repository does; SHA-1 is an index here, what is trusted is signed."""
+        return hashlib.new(self.algorithm, data, usedforsecurity=False)
+
+    def oid(self, kind: str, data: bytes) -> str:
+        """Return the id of an object."""
+        return self.hash(b"%s %d\0" % (kind.encode(), len(data)) + data).hexdigest()
+
+
+class Objects:
+    """Reads objects; what it reads in all is bounded."""
+
+    def __init__(self, conversation: Conversation, format_: Format) -> None:
+        self._conversation = conversation
+        self.format = format_
+        self._left = MAX_READ_BYTES
+
+    def commit(self, oid: str) -> Commit:
+        """Read a commit."""
+        data = self._read(oid, "commit")
+        found = _COMMIT.match(data)
+        if not found:
+            raise _damaged(f"git object {oid} is not a well-formed commit")
+        return Commit(found[1].decode(), tuple(parent.decode() for parent in _PARENT.findall(found[2])))
+
+    def tree(self, oid: str) -> list[TreeEntry]:
+        """Read a tree."""
+        data = self._read(oid, "tree")
+        size = self.format.hex_digits // 2
+        pattern = re.compile(rb"([0-7]{5,6}) ([^\0]+)\0(.{%d})" % size, re.DOTALL)
+        found = pattern.findall(data)
+        if sum(len(mode) + len(name) + 2 + size for mode, name, _ in found) != len(data):
+            raise _damaged(f"git object {oid} is not a well-formed tree")
+        return [TreeEntry(mode, name, raw.hex()) for mode, name, raw in found]
+
+    def blob(self, oid: str) -> bytes:
+        """Read a blob."""
+        return self._read(oid, "blob")
+
+    def _read(self, oid: str, kind: str) -> bytes:
+        try:
+            data = self._answer(oid, kind)
+        except EndedError as error:
+            if "promisor" in str(error):  # a partial clone, which would have git fetch it now
+                raise MissingObjectError(f"git object {oid} was left out when it was fetched") from error
+            raise _damaged(str(error)) from error
+        if self.format.oid(kind, data) != oid:
+            raise _damaged(f"git object {oid} is damaged")
+        return data
+
+    def _answer(self, oid: str, kind: str) -> bytes:
+        answer = self._conversation.ask(oid).decode("ascii", "replace").split(" ")
+        if answer[-1] == "missing":
+            raise MissingObjectError(f"git object {oid} is missing")
+        if len(answer) != 3 or answer[:2] != [oid, kind] or not answer[2].isdecimal():  # noqa: PLR2004  # id, type, size
+            raise _damaged(f"git object {oid} is not the {kind} it should be")
+        size = int(answer[2])
+        self._left -= size
+        if size > MAX_OBJECT_BYTES or self._left < 0:
+            what = f"one object has {size} bytes" if size > MAX_OBJECT_BYTES else f"more than {MAX_READ_BYTES} bytes"
+            raise AnchorError(f"the notes are too large to be read: {what}", hint=_LOOK)
+        return self._conversation.read(size + 1)[:-1]
+
+
+class NewObjects:
+    """Objects that are to be written together."""
+
+    def __init__(self, format_: Format) -> None:
+        self._format = format_
+        self._objects: dict[str, tuple[str, bytes]] = {}
+
+    def __len__(self) -> int:
+        return len(self._objects)
+
+    def add(self, kind: str, data: bytes) -> str:
+        """Add an object and return its id."""
+        oid = self._format.oid(kind, data)
+        self._objects[oid] = (kind, data)
+        return oid
+
+    def add_tree(self, entries: Mapping[bytes, tuple[bytes, str]]) -> str:
+        """Add a tree of name to mode and id."""
+        # Git sorts a tree as if its name ended in a slash.
+        names = sorted(entries, key=lambda name: name + (b"/" if entries[name][0] == _TREE_MODE else b""))
+        lines = [b"%s %s\0" % (entries[name][0], name) + bytes.fromhex(entries[name][1]) for name in names]
+        return self.add("tree", b"".join(lines))
+
+    def pack(self) -> bytes:
+        """Return all of them as a git pack, version 2."""
+        body = b"PACK" + _PACK_VERSION.to_bytes(4, "big") + len(self._objects).to_bytes(4, "big")
+        pieces = [body]
+        for kind, data in self._objects.values():
+            pieces += [_pack_header(_PACK_TYPES[kind], len(data)), zlib.compress(data, 1)]
+        body = b"".join(pieces)
+        return body + self._format.hash(body).digest()
+
+
+def _pack_header(kind: int, size: int) -> bytes:
+    header, size = [kind << 4 | size & 15], size >> 4
+    while size:
+        header[-1] |= 0x80
+        header.append(size & 0x7F)
+        size >>= 7
+    return bytes(header)
+
+
+def _damaged(message: str) -> AnchorError:
+    return AnchorError(message, hint="Is the repository whole? Run: git fsck")

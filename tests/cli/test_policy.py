@@ -1,0 +1,117 @@
+"""A policy says who must vouch: all of some, enough of others."""
+
+import shutil
+
+import pytest
+
+
+@pytest.fixture
+def ledgers(mltrust, model):
+    """Return the URIs of three ledgers: the first two hold the model's seal, the third holds another's."""
+    uris = [f"ledger:{mltrust.cwd / name}" for name in ("one", "two", "three")]
+    other = mltrust.cwd / "other"
+    other.write_bytes(b"x")
+    assert mltrust("seal", model, "--anchor", uris[0], "--anchor", uris[1]).code == 0
+    assert mltrust("seal", other, "--anchor", uris[2]).code == 0
+    return uris
+
+
+@pytest.fixture
+def policy(mltrust):
+    def write(text, name="policy.toml"):
+        path = mltrust.cwd / name
+        path.write_text("[trust]\n" + text)
+        return path
+
+    return write
+
+
+def policy_check(done):
+    (check,) = [check for check in done.json()["checks"] if check["kind"] == "policy"]
+    return check["outcome"], check["summary"]
+
+
+@pytest.mark.parametrize(
+    ("at_least", "code", "outcome"), [(1, 0, "pass"), (2, 0, "pass"), (3, 1, "fail")], ids=["1", "2", "3"]
+)
+def test_at_least_so_many(mltrust, model, ledgers, policy, at_least, code, outcome):
+    file = policy(f"at_least = {at_least}\nof = {ledgers}")
+    done = mltrust("verify", model, "--policy", file, "--format", "json")
+    assert done.code == code
+    assert policy_check(done) == (outcome, f"2 of 3 vouch, at least {at_least} must")
+
+
+def test_all_that_are_required(mltrust, model, ledgers, policy):
+    assert mltrust("verify", model, "--policy", policy(f"require = {ledgers[:2]}")).code == 0
+    assert mltrust("verify", model, "--policy", policy(f"require = {ledgers}")).code == 1
+    both = policy(f"require = {ledgers[:1]}\nof = {ledgers[1:]}\nat_least = 1")
+    assert mltrust("verify", model, "--policy", both).code == 0
+
+
+def test_out_of_reach_is_undecided_while_it_could_be_enough(mltrust, model, ledgers, policy):
+    state = mltrust.at(mltrust.cwd / "fresh")  # nobody here has seen the second ledger, so its absence is no finding
+    shutil.rmtree(mltrust.cwd / "two")
+    file = policy(f"at_least = 2\nof = {ledgers}")
+    done = state("verify", model, "--policy", file, "--format", "json")
+    assert done.code == 3
+    assert policy_check(done)[0] == "unchecked"
+    assert state("verify", model, "--policy", policy(f"at_least = 1\nof = {ledgers}")).code == 0
+
+
+def test_a_ledger_that_contradicts_itself_fails_even_where_others_are_enough(mltrust, model, ledgers, policy):
+    entries = mltrust.cwd / "two" / "entries.jsonl"
+    entries.write_bytes(entries.read_bytes().replace(b"2026", b"2025"))
+    done = mltrust("verify", model, "--policy", policy(f"at_least = 1\nof = {ledgers[:2]}"))
+    assert done.code == 1
+
+
+def test_a_policy_goes_with_more(mltrust, model, ledgers, policy):
+    file = policy(f"require = {ledgers[:1]}")
+    assert mltrust("verify", model, "--policy", file, "--anchor", ledgers[1]).code == 0
+    assert mltrust("verify", model, "--policy", file, "--anchor", ledgers[2]).code == 1
+    assert mltrust("verify", model, "--policy", file, "--content-only").code == 2
+
+
+def test_the_users_own_policy_counts_where_nobody_is_named(mltrust, model, ledgers):
+    mltrust.home.mkdir(exist_ok=True)
+    (mltrust.home / "config.toml").write_text(f"[anchors]\nbad = '{ledgers[2]}'\n[trust]\nrequire = ['bad']\n")
+    assert mltrust("verify", model).code == 1
+    assert mltrust("anchors", model).code == 1
+    assert mltrust("verify", model, "--anchor", ledgers[0]).code == 0
+    assert mltrust("verify", model, "--content-only").code == 0
+
+
+@pytest.mark.parametrize("text", ["", "require = []", "requires = []", "at_least = 1", "require = ['nobody']"])
+def test_an_empty_or_unknown_policy_is_no_policy(mltrust, model, policy, text):
+    done = mltrust("verify", model, "--policy", policy(text))
+    assert done.code == 2
+    assert done.err.startswith("error: ")
+
+
+def test_a_policy_planted_in_the_artifact_changes_nothing(mltrust, model, ledgers):
+    planted = "[trust]\nrequire = ['ledger:planted']\n"
+    for name in ("config.toml", "policy.toml", ".mltrust.toml"):
+        (model / name).write_text(planted)
+    done = mltrust("verify", model, "--anchor", ledgers[0], "--format", "json")
+    assert done.code == 1
+    assert {change["kind"] for change in done.json()["changes"]} == {"added"}
+    assert [check["outcome"] for check in done.json()["checks"] if check["kind"] == "anchor"] == ["pass"]
+
+
+@pytest.mark.parametrize("option", ["--push=origin", "--signer=env:X"])
+def test_an_option_that_means_nothing_to_the_anchor(mltrust, model, option):
+    done = mltrust("seal", model, "--anchor", "ledger:x", option)
+    assert done.code == 2
+    assert "means nothing to ledger:x" in done.err
+    done = mltrust("verify", model, "--anchor", "ledger:x", "--trust-block", "0x00")
+    assert done.code == 2
+
+
+def test_anchors_says_who_since_when_and_what_would_be_stronger(mltrust, model, ledgers):
+    done = mltrust("anchors", model, "--anchor", ledgers[0])
+    assert done.code == 0
+    assert ledgers[0] in done.out
+    assert "not after:" in done.out
+    (check,) = mltrust("anchors", model, "--anchor", ledgers[0], "--format", "json").json()["checks"]
+    assert check["time"]["not_after"]
+    assert check["required"]
