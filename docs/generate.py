@@ -16,6 +16,10 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel, Field, create_model
 from typer import Typer
 
+from mltrust.anchors.ethereum.evidence import Evidence as EthereumEvidence
+from mltrust.anchors.git_notes.receipts import Evidence as NoteEvidence
+from mltrust.anchors.git_notes.record import Record
+from mltrust.anchors.ledger.anchored import AnchoredDocument
 from mltrust.anchors.ledger.entry import TYPE
 from mltrust.anchors.ledger.evidence import Evidence
 from mltrust.anchors.rfc3161.evidence import Evidence as TimeStampEvidence
@@ -168,6 +172,7 @@ def schemas() -> dict[str, Json]:
     totals, hash_or_null = (Totals, ...), (Hex256 | None, ...)
     receipts, notices = (list[Receipt], ...), (list[Notice], ...)
     log_entry = _model("LogEntry", index=(int, ...), **entry)
+    pinned = _model("AnchoredSize", size=(int | None, ...), check=(Check, ...))
     found = {
         "statement": _schema(Statement, "An in-toto Statement v1 about one subject"),
         "seal-predicate": _schema(SealPredicate, f"The predicate of a statement of type {PREDICATE_TYPE}"),
@@ -176,8 +181,11 @@ def schemas() -> dict[str, Json]:
         "ledger-entry": _schema(
             _model("LedgerEntry", type=(Literal["mltrust/ledger-entry/1"], ...), **entry), "One line of a ledger"
         ),
-        "ledger-evidence": _schema(Evidence, "The evidence in a receipt of kind ledger"),
-        "rfc3161-evidence": _schema(TimeStampEvidence, "The evidence in a receipt of kind rfc3161"),
+        "ledger-evidence": _evidence(Evidence, "ledger"),
+        "git-notes-record": _schema(Record, "One record of git notes: a line of a note"),
+        "git-notes-evidence": _evidence(NoteEvidence, "git-notes"),
+        "ethereum-evidence": _of_one_mode(_evidence(EthereumEvidence, "ethereum")),
+        "rfc3161-evidence": _evidence(TimeStampEvidence, "rfc3161"),
         "report": _result("report", "What verify and check found", base=Report),
         "diff": _result("diff", "What diff found", base=Difference),
         "sealed": _result(
@@ -198,7 +206,16 @@ def schemas() -> dict[str, Json]:
         "ledger-status": _result(
             "ledger-status", "What ledger check found",
             ledger=(str, ...), origin=(str, ...), key=(str, ...), size=(int, ...), root=(Hex256, ...),
-            unsigned=(int, ...), remembered_size=(int | None, ...),
+            unsigned=(int, ...), remembered_size=(int | None, ...), witnessed_size=(int | None, ...),
+            anchored=(list[pinned], ...),  # type: ignore[valid-type]
+        ),
+        "ledger-anchored": _result(
+            "ledger-anchored", "What ledger checkpoint --anchor did",
+            ledger=(str, ...), size=(int, ...), checkpoint=(str, ...), digest=(DigestText, ...),
+            kept=(str | None, ...), check=(Check, ...),
+        ),
+        "anchored-checkpoint": _schema(
+            AnchoredDocument, "A checkpoint of a ledger that was published elsewhere, with receipts"
         ),
     }  # fmt: skip
     assert TYPE == "mltrust/ledger-entry/1"  # noqa: S101  # what the schema above says
@@ -230,6 +247,26 @@ def _schema(model: type[BaseModel], title: str) -> Json:
         if "properties" in each:
             each["required"] = list(each["properties"])
     schema["title"] = title
+    return schema
+
+
+def _evidence(model: type[BaseModel], kind: str) -> Json:
+    return _schema(model, f"The evidence in a receipt of kind {kind}")
+
+
+def _of_one_mode(schema: Json) -> Json:
+    """Say of Ethereum's evidence that an event has a contract and an index, and calldata neither."""
+    modes = {"event": ("string", "integer"), "calldata": ("null", "null")}
+    schema["oneOf"] = [
+        {
+            "properties": {
+                "mode": {"const": mode},
+                "contract": {"type": contract},
+                "receipt": {"properties": {"log_index": {"type": index}}},
+            }
+        }
+        for mode, (contract, index) in modes.items()
+    ]
     return schema
 
 

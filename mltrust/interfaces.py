@@ -273,7 +273,8 @@ class Trust:
     """Whom the caller trusts; never read from the thing under test.
 
     `anchors` were named by the caller: silence of one is a failure; and of `quorum` so many must vouch as it says.
-    `assumed` are trusted where nobody was named, such as the user's own ledger: silence of one decides nothing.
+    `assumed` are trusted where nobody was named who says whose it is, such as the user's own ledger: silence of one
+    decides nothing.
     `fingerprint` is one the caller has from a source it trusts; `content_only` asks for the bytes alone.
     """
 

@@ -62,11 +62,13 @@ def published(ledger: LedgerAnchor, through: Anchor) -> Published:
     """Publish the checkpoint of `ledger` through another anchor and keep the receipt."""
     if through.name == ledger.name:
         raise UsageError("a ledger cannot anchor its own checkpoint", hint="Name another anchor.")
-    anchored, note = ledger.prepare_anchored()
-    done = pin(_pin(anchored, through, note), through)
-    if through.carried:
-        ledger.keep_anchored(anchored, done.receipt, done.instead_of)
-    return Published(ledger.name, anchored, anchored.file if through.carried else None, done.check)
+    anchored = ledger.prepare_anchored()
+    if not through.carried:
+        done = pin(_pin(anchored, through, ledger.write_note(anchored)), through)
+        return Published(ledger.name, anchored, None, done.check)
+    done = pin(_pin(anchored, through), through)
+    ledger.keep_anchored(anchored, done.receipt, done.instead_of)
+    return Published(ledger.name, anchored, anchored.file, done.check)
 
 
 def asked(ledger: LedgerAnchor, uris: Sequence[str], others: Sequence[Path], console: Console) -> list[Answer]:

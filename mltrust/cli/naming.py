@@ -74,7 +74,7 @@ _PUBLISHING: Mapping[str, tuple[object, object]] = {
     "signer": (
         Annotated[
             str | None,
-            typer.Option("--signer", metavar="WHERE", help="ethereum: keystore:FILE, keyring:NAME, external:COMMAND."),
+            typer.Option("--signer", metavar="WHERE", help="ethereum: keystore:FILE, keyring:NAME, external:ADDRESS COMMAND."),
         ],
         None,
     ),

@@ -60,6 +60,8 @@ def seal(
         hint = "Set MLTRUST_HOME to a folder elsewhere."
         raise UsageError(f"{artifact} holds your own keys ({keys}): they would be sealed with it", hint=hint)
     anchors = [] if no_anchor else _anchors(anchor or (), how, console)
+    if anchors and not any(backend.vouches for backend in anchors):
+        console.talk("note: these anchors say since when it exists, not whose it is; name one that does as well")
     with console.progress() as progress:
         done = api.seal(
             artifact,

@@ -103,6 +103,7 @@ class AnchorContract:
         check = anchor.confirm(receipt, ONE)
         assert (check.kind, check.outcome, check.state) == (CheckKind.ANCHOR, Outcome.PASS, AnchorState.VERIFIED)
         assert check.name == anchor.name
+        assert check.vouches is type(anchor).vouches
         assert check.summary
         assert (check.time or TimeBounds()) == receipt.time
 

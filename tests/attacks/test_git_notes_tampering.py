@@ -1,4 +1,4 @@
-"""Attacks on git notes by whoever can push, edit the repository, or keep the notes away: each is named for what it is."""
+"""Attacks on git notes by whoever can push, edit the repository, or keep the notes away: each is called what it is."""
 
 import json
 import os
@@ -47,7 +47,7 @@ class World:
         """Ask as `verify` does; return the first check."""
         anchor = self.anchor(folder, **settings)
         receipts = anchor.find(Submission(digest, self.root / folder / path))
-        return [anchor.confirm(receipt, digest) for receipt in receipts][0] if receipts else None
+        return next(anchor.confirm(receipt, digest) for receipt in receipts) if receipts else None
 
     def fetch(self, folder):
         self.git(folder, "fetch", "--quiet", "origin", f"+{NOTES}:{NOTES}")
@@ -351,8 +351,7 @@ def test_a_damaged_repository(published):
     note = published.git("verifier", "rev-parse", f"{NOTES}:{_oid(published)}")
     objects = published.root / "verifier/.git/objects"
     for pack in [*objects.glob("pack/*.pack")]:
-        moved = shutil.move(pack, published.root / "a.pack")
-        with open(moved, "rb") as opened:
+        with pack.rename(published.root / "a.pack").open("rb") as opened:
             published.git("verifier", "unpack-objects", "-q", stdin=opened)
     path = objects / note[:2] / note[2:]
     path.chmod(0o600)

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import subprocess
 
 import pytest
 
@@ -272,6 +273,18 @@ class TestAnchoring:
         assert reader("ledger", "check", "--ledger", there, "--anchor", "ledger:mine").code == 0
         file.write_text("{}")
         assert reader("ledger", "check", "--ledger", there, "--anchor", "ledger:mine").code == 3
+
+    @pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
+    def test_in_the_notes_of_a_repository(self, mltrust, bare, reader, there):
+        for command in (("init", "-q"), ("config", "user.name", "me"), ("config", "user.email", "me@example.org")):
+            subprocess.run(["git", *command], cwd=mltrust.cwd, check=True)
+        done = mltrust("ledger", "checkpoint", "--ledger", there, "--anchor", f"git-notes:{mltrust.cwd}")
+        assert done.code == 0
+        assert "receipt kept" not in done.out
+        assert [path.name for path in (mltrust.cwd / "shared/anchored").iterdir()] == ["1.note"]
+        checked = mltrust("ledger", "check", "--ledger", there, "--anchor", f"git-notes:{mltrust.cwd}")
+        assert checked.code == 0
+        assert "anchored size    1" in checked.out
 
     def test_a_ledger_does_not_anchor_itself(self, mltrust, there):
         assert mltrust("ledger", "checkpoint", "--ledger", there, "--anchor", there).code == 2

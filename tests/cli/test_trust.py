@@ -157,14 +157,22 @@ def test_short_names(mltrust, bare):
     assert (mltrust.cwd / "release/checkpoint").is_file()
 
 
-@pytest.mark.parametrize(
-    "text", ['anchor = "x"\n', "[anchors]\nx = 1\n", "anchors = 1\n", "nonsense", "[trust]\n", b"\xff"]
-)
+@pytest.mark.parametrize("text", ['anchor = "x"\n', "[anchors]\nx = 1\n", "anchors = 1\n", "nonsense", b"\xff"])
 def test_a_configuration_that_makes_no_sense(mltrust, model, text):
     (mltrust.home / "config.toml").write_bytes(text if isinstance(text, bytes) else text.encode())
-    done = mltrust("verify", model, "--anchor", "x")
+    for named in ((), ("--anchor", "x")):
+        done = mltrust("verify", model, *named)
+        assert done.code == 2
+        assert "config.toml" in done.err
+
+
+def test_a_configured_trust_that_names_nobody(mltrust, model):
+    (mltrust.home / "config.toml").write_text("[trust]\n")
+    done = mltrust("verify", model)
     assert done.code == 2
-    assert "config.toml" in done.err
+    assert "config.toml: [trust] names nobody" in done.err
+    own = f"ledger:{mltrust.home / 'data/ledger'}"
+    assert mltrust("verify", model, "--anchor", own).code == 0, "who is named on the command line is asked instead"
 
 
 def test_a_configuration_inside_the_artifact_has_no_effect(mltrust, bare):

@@ -13,6 +13,7 @@ TOP = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
 
 _FENCE = re.compile(r"^(?P<indent> *)```(?P<language>[\w+-]*)[^\n]*\n(?P<body>.*?)^(?P=indent)```\s*$", re.M | re.S)
 _CODE = re.compile(r"`[^`\n]*`")
+_NEEDS = re.compile(r"^<!-- needs: (?P<commands>[^>]+?) -->$", re.M)
 _NOT_RUN = re.compile(r"<!-- not run: (?P<why>[^>]+?) -->\s*\Z")
 _FILE = re.compile(r"\A# file: (?P<name>[\w./-]+)\n")
 _EXIT = re.compile(r"\s# exit (?P<code>\d+)\s*$")
@@ -100,6 +101,11 @@ class Page:
     def run(self):
         """The blocks with which the runner does something."""
         return [block for block in self.blocks if block.runs]
+
+    @property
+    def needs(self):
+        """The commands without which the page is not run."""
+        return [command for found in _NEEDS.findall(self.prose) for command in found.split()]
 
     @property
     def uses_model(self):

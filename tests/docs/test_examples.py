@@ -8,6 +8,7 @@
   `# prints TEXT` say, if it has any.
 - A block whose first line is `# file: NAME`, of whatever language, is written to that file instead.
 - `<!-- not run: why -->` on the line before a block leaves it alone.
+- `<!-- needs: COMMAND... -->` on a line of its own: where one of these commands is missing, the page is skipped.
 
 The blocks of a page run in order, in one new folder with a `MLTRUST_HOME` of its own. `model/` is there if the page
 uses it: a published model where its package is installed; else a generated one, and output is not compared.
@@ -52,6 +53,13 @@ def assert_shown(shown, found, where):
         found += "\n"
     if shown and not pattern_of(shown).fullmatch(found):
         pytest.fail(f"{where}: the page shows\n{chr(10).join(shown)}\n\nbut it printed\n{found}", pytrace=False)
+
+
+def require(page):
+    """Skip the page if a command that it says it needs is not installed."""
+    missing = [command for command in page.needs if shutil.which(command) is None]
+    if missing:
+        pytest.skip(f"{page.name} needs what is not installed: {', '.join(missing)}")
 
 
 class Runner:
@@ -147,6 +155,7 @@ def _provide_model(folder):
 
 @pytest.mark.skipif(os.name == "nt" or shutil.which("bash") is None, reason="the examples are typed into bash")
 def test_examples_run_as_shown(page_with_examples, tmp_path, monkeypatch):
+    require(page_with_examples)
     runner = Runner(page_with_examples, tmp_path, monkeypatch)
     for block in page_with_examples.run:
         runner.run(block)
@@ -198,3 +207,14 @@ def test_a_page_that_is_wrong_fails(tmp_path, monkeypatch, read_page):
     for block in bad:
         with pytest.raises(pytest.fail.Exception):
             runner.run(block)
+
+
+def test_a_page_that_needs_what_is_missing_is_skipped_with_its_reason(tmp_path, read_page):
+    path = tmp_path / "page.md"
+    block = "```text\n<!-- needs: in-a-block -->\n```\n"
+    path.write_text(f"# A page\n\n{block}`<!-- needs: in-a-line -->`\n<!-- needs: no-such-command bash -->\n")
+    assert read_page(path).needs == ["no-such-command", "bash"]
+    with pytest.raises(pytest.skip.Exception, match=r"page.md needs what is not installed: no-such-command"):
+        require(read_page(path))
+    path.write_text(block)
+    require(read_page(path))

@@ -7,6 +7,7 @@ import os
 import runpy
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -116,6 +117,10 @@ def documents(run):
     found["superseding"] = run("seal", "plain", *as_json)
     found["ledger log"] = run("ledger", "log", *as_json)
     found["ledger check"] = run("ledger", "check", *as_json)
+    found["ledger checkpoint"] = run("ledger", "checkpoint", "--anchor", "ledger:other", *as_json)
+    found["anchored checkpoint"] = (run.folder / "home/data/ledger/anchored/2.json").read_text("utf-8")
+    found["ledger check, anchored"] = run("ledger", "check", "--anchor", "ledger:other", *as_json)
+    found["ledger check, not anchored"] = run("ledger", "check", "--anchor", "ledger:nowhere", *as_json)
     return {name: json.loads(text) for name, text in found.items()}
 
 
@@ -133,8 +138,38 @@ def test_no_schema_is_left_over(documents, run):
         assert fits("ledger-evidence", holder["receipts"][0]["evidence"])
     for line in (run.folder / "home/data/ledger/entries.jsonl").read_text().splitlines():
         assert fits("ledger-entry", json.loads(line))
-    apart = {"statement", "seal-predicate", "ledger-evidence", "ledger-entry"}
+    apart = {"statement", "seal-predicate", "ledger-evidence", "ledger-entry", "git-notes-record"}
+    apart |= {"git-notes-evidence", "ethereum-evidence"}  # tests below
+    apart |= {"rfc3161-evidence"}  # a test beside those of the anchor
     assert {kind_of(document) for document in documents.values()} | apart == set(SCHEMAS)
+
+
+def test_a_record_of_git_notes_fits_its_schema(run):
+    folder = run.folder / "repository"
+    git = partial(subprocess.run, cwd=folder, capture_output=True, text=True, check=True)
+    folder.mkdir()
+    git(["git", "init", "--quiet"])
+    (run.folder / "noted").write_text("x")
+    for path, place in (("seal.json", "repository/seal.json"), (None, "elsewhere.json")):
+        run("seal", "noted", "--name", place, "--output", place, "--anchor", "git-notes:repository")
+        listed = git(["git", "notes", "--ref=mltrust", "list"]).stdout.split()
+        lines = [line for note in listed[::2] for line in git(["git", "cat-file", "blob", note]).stdout.splitlines()]
+        (record,) = [record for record in map(json.loads, lines) if record["path"] == path]
+        assert fits("git-notes-record", record)
+        assert not any(fits("git-notes-record", {**record, key: 1}) for key in (*record, "more"))
+        assert fits("git-notes-evidence", {"record": lines[0]})
+    assert not fits("git-notes-evidence", {})
+
+
+@pytest.mark.parametrize("file", sorted(DOCS.parent.glob("tests/vectors/ethereum/*.json")), ids=lambda file: file.stem)
+def test_the_evidence_of_ethereum_fits_its_schema(file):
+    evidence = json.loads(file.read_text(encoding="utf-8"))["receipt"]["evidence"]
+    assert fits("ethereum-evidence", evidence)
+    for key in evidence:
+        assert not fits("ethereum-evidence", {**evidence, key: 1.5})
+    for mode in {"event", "calldata", "blob"} - {evidence["mode"]}:
+        assert not fits("ethereum-evidence", {**evidence, "mode": mode})
+    assert not fits("ethereum-evidence", {**evidence, "rpc": "https://node.example"})
 
 
 def places(value, place=()):

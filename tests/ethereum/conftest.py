@@ -6,6 +6,7 @@ import platform
 import re
 import shutil
 import subprocess
+import sys
 import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,7 +15,6 @@ from pathlib import Path
 import pytest
 
 from mltrust import open_anchor
-from mltrust.anchors.ethereum import contract
 from mltrust.core.digest import Digest
 from mltrust.interfaces import Home, Submission
 
@@ -25,7 +25,7 @@ ANVIL_KEYS = (
 )
 TESTER_KEYS = tuple(f"{number:064x}" for number in (1, 2))
 # The account that signed the deployment of the factory once for all chains, and what it signed.
-FACTORY_DEPLOYER = "0x3fAB184622Dc19b6109349B94811493BF45362A2"
+FACTORY_DEPLOYER = "0x3fab184622dc19b6109349b94811493bf2a45362"
 FACTORY_DEPLOYMENT = (
     "0xf8a58085174876e800830186a08080b853604580600e600039806000f350fe"
     "7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe0"
@@ -96,7 +96,7 @@ class Anvil(Chain):
 
 def _hexed(value):
     """Write what eth-tester says as the execution API does."""
-    if isinstance(value, bool) or value is None or isinstance(value, str):
+    if value is None or isinstance(value, bool | str | float):
         return value
     if isinstance(value, int):
         return hex(value)
@@ -120,7 +120,7 @@ class _TesterNode:
         self._lock = threading.Lock()
         self._own = {
             "anvil_mine": lambda blocks: self.tester.mine_blocks(int(blocks, 16)),
-            "debug_getRawHeader": lambda number: self._header(number),
+            "debug_getRawHeader": self._header,
             "debug_getRawReceipts": lambda number: [receipt.encode() for receipt in self._receipts(number)],
             "eth_getRawTransactionByHash": self._transaction,
         }
@@ -150,7 +150,7 @@ class _TesterNode:
                 if method in self._own:
                     return {"result": _hexed(self._own[method](*params))}
                 said = self._request(method, params)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001  # whatever it is, a node answers
                 return {"error": {"code": -32000, "message": f"{error}"}}
         return {"error": said["error"]} if "error" in said else {"result": _hexed(said["result"])}
 
@@ -184,7 +184,7 @@ class Server:
 
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._http.daemon_threads = True
-        self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.05})
+        self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         self._thread.start()
         self.url = f"http://127.0.0.1:{self._http.server_port}"
 
@@ -201,9 +201,8 @@ class Tester(Chain):
         self.node = _TesterNode()
         self.server = Server(self.node.answer)
         super().__init__(self.server.url, TESTER_KEYS, 131277322940537)
-        giver = self.rpc("eth_accounts")[0]
-        gift = {"from": giver, "to": FACTORY_DEPLOYER, "value": hex(10**17), "gas": hex(21000)}
-        self.rpc("eth_sendTransaction", gift)
+        gift = {"from": self.node.tester.get_accounts()[0], "to": FACTORY_DEPLOYER, "value": 10**17, "gas": 21000}
+        self.node.tester.send_transaction(gift)
         self.rpc("eth_sendRawTransaction", FACTORY_DEPLOYMENT)
 
     def stop(self):
@@ -247,6 +246,35 @@ class User:
         if uri != "ethereum:local" and "chain_id" not in settings:
             del given["chain_id"]
         return open_anchor(uri, self.home, given)
+
+    def configure(self, name="local", **settings):
+        """Write the configuration the installed command reads."""
+        given = {"rpc": [self.chain.url], "timeout": 20, "signer": self.signer, **settings}
+        if name == "local":
+            given["chain_id"] = self.chain.chain_id
+        lines = [f"{key} = {json.dumps(value)}" for key, value in given.items() if value is not None]
+        self.folder.mkdir(exist_ok=True)
+        (self.folder / "config.toml").write_text("\n".join([f"[ethereum.{name}]", *lines, ""]))
+        return self
+
+    def environment(self):
+        noise = ("NO_COLOR", "FORCE_COLOR", "CI", "COLUMNS", "GITHUB_")
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(noise)}
+        return {**kept, "MLTRUST_HOME": str(self.folder)}
+
+    def start(self, *arguments, **options):
+        """Start the installed command."""
+        command = [str(Path(sys.executable).with_name("mltrust")), *map(str, arguments)]
+        return subprocess.Popen(command, env=self.environment(), cwd=self.folder.parent, **options)
+
+    def run(self, *arguments, code=0):
+        """Run the installed command and require its exit code; return what it printed, and stderr after it."""
+        pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        with self.start(*arguments, **pipes) as process:
+            out, err = process.communicate(timeout=120)
+        assert process.returncode == code, f"{arguments}: {process.returncode}\n{out}\n{err}"
+        assert "Traceback" not in err
+        return out + err
 
     def publish(self, *digests, final=True, **settings):
         """Publish and, unless told otherwise, wait until the block is final; return the receipts."""
@@ -359,11 +387,3 @@ def deployed(user):
 def digests():
     """Return a function that makes so many digests."""
     return lambda number, seed="": [Digest.sha256(f"{seed}{each}".encode()) for each in range(number)]
-
-
-@pytest.fixture
-def impostor(tester_or_anvil_bytecode=None):
-    """Return the init code of a contract with other code that emits what it is given as its event."""
-    # CALLDATACOPY all of the data: the first word is the commitment, the second whom to claim, the third the size.
-    runtime = "6020604060003760403560005260206000602035600035" + "7f" + contract.TOPIC.hex() + "602060006000a3" + "00"
-    return runtime

@@ -1,5 +1,7 @@
 """The suite of every anchor, on real chains."""
 
+from typing import ClassVar
+
 import pytest
 
 from mltrust.anchors.ethereum import EthereumAnchor
@@ -16,7 +18,7 @@ class Patient(EthereumAnchor):
 
 
 class EthereumContract(AnchorContract):
-    settings = {}
+    settings: ClassVar = {}
 
     @pytest.fixture
     def anchors(self, chain, deployed, user):
@@ -28,6 +30,10 @@ class EthereumContract(AnchorContract):
             return patient
 
         return make
+
+    @pytest.fixture
+    def uri(self):
+        return "ethereum:sepolia"
 
     @pytest.fixture
     def anchor(self, anchors):
@@ -43,7 +49,7 @@ class TestEvents(EthereumContract):
 
 
 class TestCalldata(EthereumContract):
-    settings = {"mode": "calldata"}
+    settings: ClassVar = {"mode": "calldata"}
 
 
 del EthereumContract, AnchorContract

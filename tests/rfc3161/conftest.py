@@ -351,13 +351,13 @@ class Done:
 
 @pytest.fixture
 def mltrust(tmp_path):
-    """Return the installed command, with a home of its own; `config` writes its configuration."""
+    """Return the installed command, with a home of its own (or another's); `config` writes its configuration."""
 
-    def run(*arguments):
+    def run(*arguments, home="home"):
         done = subprocess.run(
             [str(Path(sys.executable).with_name("mltrust")), *map(str, arguments)],
             cwd=tmp_path,
-            env={**os.environ, "MLTRUST_HOME": str(tmp_path / "home"), "LC_ALL": "C.UTF-8", "NO_COLOR": "1"},
+            env={**os.environ, "MLTRUST_HOME": str(tmp_path / home), "LC_ALL": "C.UTF-8", "NO_COLOR": "1"},
             capture_output=True,
             check=False,
             timeout=120,

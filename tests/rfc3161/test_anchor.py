@@ -41,6 +41,8 @@ class TestPublishing:
         check = anchor.confirm(receipt, ONE)
         assert verdict(check) == (Outcome.PASS, AnchorState.VERIFIED)
         assert check.level == LEVEL == "time-only"
+        assert not Rfc3161Anchor.vouches
+        assert not check.vouches
         assert "whose" in check.stronger
         assert "TSA one" in check.summary
         assert "not whose" in check.summary

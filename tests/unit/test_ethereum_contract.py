@@ -48,7 +48,7 @@ class TestArtifact:
     def test_it_compiles_to_the_same(self):
         node = shutil.which("node")
         if node is None or not (NODE / "node_modules" / "solc").is_dir():
-            pytest.skip("needs node and, in tests/node, npm install")
+            pytest.skip("needs node, and: npm --prefix tests/node install --no-save")
         command = [node, str(NODE / "compile.mjs"), str(SOURCE)]
         made = subprocess.run(command, capture_output=True, text=True, check=True, cwd=NODE)
         assert made.stdout == (PACKAGE / "AnchorLog.json").read_text()
@@ -64,7 +64,6 @@ class TestAddress:
         assert contract.DEPLOYMENT == contract.SALT + INIT_CODE
         assert len(contract.SALT) == 32
         assert contract.FACTORY.hex() == "4e59b44847b379578588920ca78fbf26c0b4956c"
-
 
     def test_the_specification_says_the_same(self):
         text = (Path(__file__).parents[2] / "docs" / "format.md").read_text("utf-8")

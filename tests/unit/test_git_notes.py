@@ -300,8 +300,8 @@ def test_an_encrypted_key_asks_for_its_password_once(world, repository):
     (receipt,) = anchor.publish([Submission(ONE)])
     assert anchor.confirm(receipt, ONE).outcome is Outcome.PASS
     assert [words for words in world.said if "password" in words] == [f"the password of {file}"]
+    wrong = _pem(world.root / "wrong.pem", ed25519.Ed25519PrivateKey.generate(), b"another")
     with pytest.raises(AnchorError, match="password is wrong"):
-        wrong = _pem(world.root / "wrong.pem", ed25519.Ed25519PrivateKey.generate(), b"another")
         world.anchor("repository", key=wrong).publish([Submission(ONE)])
 
 
@@ -397,8 +397,8 @@ def pair(world):
 def test_only_a_remote_of_the_repository_is_talked_to(pair, setting, name):
     anchor = pair.anchor("one")
     anchor.publish([Submission(ONE)])
+    talking = pair.anchor("one", **{setting: name})
     with pytest.raises(UsageError, match="is no remote"):
-        talking = pair.anchor("one", **{setting: name})
         talking.publish([Submission(TWO)]) if setting == "push" else talking.find(Submission(ONE))
 
 
@@ -487,7 +487,7 @@ def test_a_remote_that_refuses_is_told(pair):
     hook.write_text("#!/bin/sh\necho no branches today >&2\nexit 1\n")
     hook.chmod(0o755)
     anchor = GitNotesAnchor.from_uri(f"git-notes:{pair.root / 'one'}", pair.home(), {"push": "origin"})
-    with pytest.raises(AnchorError, match="did not take the notes.*no branches today") as caught:
+    with pytest.raises(AnchorError, match=r"did not take the notes.*no branches today") as caught:
         anchor.publish([Submission(ONE)])
     assert "protects the branch" in caught.value.hint
     assert pair.git("remote", "for-each-ref") == ""

@@ -20,7 +20,7 @@ QnwPzJywq5AyOk9k1zLqfryh6Ktw1CnaaKplELApoxw=
 
 — markovianprotocol.com/log AwLGyIvuxLXZM101mKdNCPTsl9GgtiG/wzbd8cGru0pGnWVMXI06twIsEIZho7n8id+w2EO0BZCalxuEm6BauQGNmgo=
 — witness.navigli.sunlight.geomys.org o+AP4gAAAABqwX+So8evhUsltetL+QnwUxEYMNrD25pJYOTFHwDCopbgQMl2AEh583AxfFNMDZzE73rdjK62tUN8oUBfd9p6usq+BA==
-"""
+"""  # noqa: E501  # as they were published
 OTHER_NOTE = """coachandhorses2026h1.staging.certificate.transparency.goog
 185550722
 YXAM0VmnrfvLaBCOOYSJhCaE5F10oGBOo+hkbDa1kng=

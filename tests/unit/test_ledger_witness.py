@@ -9,6 +9,7 @@ import pytest
 from mltrust.anchors.ledger import LedgerAnchor, LedgerKey, log
 from mltrust.anchors.ledger.checkpoint import SignedCheckpoint
 from mltrust.anchors.ledger.cosignature import Witnesses, time_of
+from mltrust.anchors.ledger.memory import Memory
 from mltrust.core.digest import Digest
 from mltrust.core.note import MAX_NOTE_BYTES, NoteSignature, VerifierKey
 from mltrust.core.report import AnchorState, Outcome
@@ -253,7 +254,7 @@ class TestRefusing:
         town.cosign()
         (file,) = (town.root / "witness" / "state" / "ledgers" / "cosigned").iterdir()
         file.write_bytes((town.folder / "checkpoint").read_bytes() if content is None else content)
-        with pytest.raises(AnchorError, match="damaged|larger") as caught:
+        with pytest.raises(AnchorError, match=r"damaged|larger") as caught:
             town.cosign()
         assert not isinstance(caught.value, ContradictionError)
 
@@ -278,21 +279,54 @@ class TestRefusing:
             town.cosign()
         assert not town.shelf.exists()
 
-    def test_a_ledger_that_grew_in_the_meantime_is_read_again(self, town, monkeypatch):
+    def test_an_older_checkpoint_is_not_signed_after_a_newer_one_was_seen(self, town, monkeypatch):
         town.publish(1)
         town.ledger("witness").check()
+        locked, grown = Memory.locked, []
+
+        def late(memory):
+            if not grown:
+                grown.append(True)
+                town.publish(2)
+                town.ledger("witness").check()
+            return locked(memory)
+
+        monkeypatch.setattr(Memory, "locked", late)
+        assert town.cosign().checkpoint.size == 2
+        assert grown
+
+    def test_a_ledger_that_outgrows_every_reading(self, town, monkeypatch):
+        town.publish(1)
+        town.ledger("witness").check()
+        locked, grown = Memory.locked, []
+
+        def always_late(memory):
+            if len(grown) % 2 == 0 and memory._root.parent.parent.name == "witness":
+                grown.append(True)
+                town.publish(len(grown) + 1)
+                town.ledger("witness").check()
+                grown.append(True)
+            return locked(memory)
+
+        monkeypatch.setattr(Memory, "locked", always_late)
+        with pytest.raises(AnchorError, match="grows faster"):
+            town.cosign()
+
+    def test_a_ledger_that_grows_while_it_is_read_is_no_rollback(self, town, monkeypatch):
+        town.publish(1)
         read, grown = log.read, []
 
         def growing(folder, key):
             found = read(folder, key)
             if not grown:
-                grown.append(town)
+                grown.append(True)
                 town.publish(2)
-                town.ledger("witness").check()
+                town.cosign()
             return found
 
         monkeypatch.setattr(log, "read", growing)
-        assert town.cosign().checkpoint.size == 2
+        assert town.ledger("reader").check().size == 1
+        assert town.ledger("reader").check().size == 2
 
 
 class TestTakingIn:
@@ -424,8 +458,8 @@ class TestOffline:
         (receipt,) = town.publish(1)
         offline = self.by_key(town, "witness")
         assert offline.confirm(receipt, digest(1)).state == AnchorState.NOT_FINAL
-        assert town.ledger().refresh(receipt, digest(1)) == receipt
         town.publish(2)
+        assert town.ledger().refresh(receipt, digest(1)) == receipt
         town.cosign()
         fresh = town.ledger().refresh(receipt, digest(1))
         check = offline.confirm(fresh, digest(1))
@@ -560,7 +594,7 @@ class TestHostileShelf:
         assert needing.confirm(needing.find(asked(1))[0], digest(1)).outcome is Outcome.PASS
 
     def test_a_checkpoint_lost_with_the_power_is_no_contradiction(self, town):
-        """A witness may see a checkpoint that the keeper's disk then loses: the entries are there, so nothing is lost."""
+        """A witness may see a checkpoint that the keeper's disk then loses: the entries are there, all of them."""
         older = (town.folder / "checkpoint").read_bytes()
         town.publish(3)
         town.cosign()
@@ -568,6 +602,8 @@ class TestHostileShelf:
         shutil.rmtree(town.root / "keeper" / "state")
         assert town.ledger("reader").check().unsigned == 1
         assert town.ledger("reader").find(asked(3)) == ()
+        (receipt,) = town.ledger("reader").find(asked(1))
+        assert town.ledger("reader").confirm(receipt, digest(1)).outcome is Outcome.PASS
         town.publish(4)
         assert town.ledger("reader").check().size == 4
         assert town.cosign().checkpoint.size == 4

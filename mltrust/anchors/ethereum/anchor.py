@@ -38,7 +38,7 @@ class EthereumAnchor(Anchor):
         self._home = home
         self._nodes = [Node(Rpc(url)) for url in config.rpc]
         self._memory = Memory(home.state, config.profile.chain_id)
-        self._journal = Journal(home.state, config.profile.chain_id)
+        self.journal = Journal(home.state, config.profile.chain_id)
 
     @property
     def name(self) -> str:
@@ -60,7 +60,7 @@ class EthereumAnchor(Anchor):
 
     def authors(self) -> frozenset[bytes]:
         """Return the accounts that are trusted, 20 bytes each: those named, or those this user has sent from."""
-        return frozenset(self._journal.senders()) if self.config.authors is None else self.config.authors
+        return frozenset(self.journal.senders()) if self.config.authors is None else self.config.authors
 
     def publish(self, submissions: Sequence[Submission]) -> Sequence[Receipt]:
         """Publish SHA-256 digests in one transaction; return one receipt each, once it is in a block.
@@ -106,7 +106,9 @@ class EthereumAnchor(Anchor):
         means that nothing is known. Where the caller gave blocks to trust, no node is asked.
         """
         authors = self.authors()
-        own = (entry for entry in self._journal.everywhere() if entry.sender in authors)
+        if not authors:
+            return ()  # whatever there is, nobody is trusted to have announced it
+        own = (entry for entry in self.journal.everywhere() if entry.sender in authors)
         kept = receipts_of(own, submission.digest, self._contract)
         if kept or self.config.trusted_blocks or not self._nodes:
             return kept
@@ -131,7 +133,7 @@ class EthereumAnchor(Anchor):
 
     def _hashes(self, proven: Proven) -> list[bytes]:
         """Return the hash of the transaction, or of all that were signed for its nonce, where it is in the journal."""
-        for entry in self._journal.everywhere():
+        for entry in self.journal.everywhere():
             hashes = [attempt.hash_bytes for attempt in entry.attempts]
             if proven.transaction_hash in hashes:
                 return hashes
@@ -166,16 +168,16 @@ class EthereumAnchor(Anchor):
 
     def _asked(self, proven: Proven) -> Judgement:
         if not self._nodes:
-            hint = f"{no_node(self.config)} Or give {_given(proven)}."
             what = f"nobody was asked whether block {proven.block_number} is final"
-            return Judgement(Outcome.UNCHECKED, AnchorState.UNAVAILABLE, what, hint=hint)
+            return Judgement(Outcome.UNCHECKED, AnchorState.UNAVAILABLE, what, hint=no_node(self.config))
         block, chain_id = Block(proven.block_number, proven.block_hash), self.config.profile.chain_id
         opinions = ask(self._nodes, chain_id, block, proven.transaction_hash, self.config.confirmations)
         return judge(opinions, self.config.quorum, block)
 
     def _check(self, proven: Proven, judgement: Judgement) -> Check:
-        worth = "; a test network: nothing protects it" if self.config.profile.kind is not Kind.MAIN else ""
-        by = f"announced by {checksummed(proven.author)}"
+        by = f"announced on {self.name} by {checksummed(proven.author)}"
+        is_test = judgement.outcome is Outcome.PASS and self.config.profile.kind is not Kind.MAIN
+        worth = "; a test network, which nobody pays to protect" if is_test else ""
         return Check(
             kind=CheckKind.ANCHOR,
             name=self.name,
@@ -185,8 +187,12 @@ class EthereumAnchor(Anchor):
             time=proven.time if judgement.outcome is Outcome.PASS else None,
             level=judgement.level,
             stronger=self._stronger(proven, judgement.level),
-            hint=judgement.hint,
+            hint=self._hint(proven, judgement),
         )
+
+    def _hint(self, proven: Proven, judgement: Judgement) -> str | None:
+        offline = judgement.state is AnchorState.UNAVAILABLE
+        return f"{judgement.hint} Or give {_given(proven)}." if offline else judgement.hint
 
     def _stronger(self, proven: Proven, level: str | None) -> str | None:
         if level in (None, GIVEN_BLOCK):

@@ -121,7 +121,7 @@ def _unknown(opinions: Sequence[Opinion], quorum: int, answered: int) -> Judgeme
     trouble = next((opinion.trouble for opinion in opinions if opinion.trouble is not None), None)
     if answered >= quorum or trouble is None:
         said = "; ".join(f"{opinion.name} says {opinion.said}" for opinion in opinions)
-        hint = "One of them lies or lags. Name more nodes under rpc, or give --trust-block."
+        hint = "One of them lies or lags. Name more nodes under rpc."
         return Judgement(Outcome.UNCHECKED, AnchorState.UNAVAILABLE, f"the nodes disagree: {said}", hint=hint)
     summary = str(trouble) if len(opinions) == 1 else f"{answered} of {quorum} nodes needed answered: {trouble}"
     return Judgement(Outcome.UNCHECKED, AnchorState.UNAVAILABLE, summary, hint=trouble.hint)

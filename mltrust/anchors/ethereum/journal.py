@@ -91,6 +91,7 @@ class Entry(Document):
     stage: Stage
     evidence: Evidence | None = None
     paid: Annotated[str, Field(pattern=r"^(0|[1-9][0-9]{0,40})$")] | None = None
+    delivered: bool = False
 
     @property
     def sender(self) -> bytes:

@@ -75,18 +75,24 @@ class Publishing:
             yield entry, observed(self.session, entry)
 
     def resume(self, *, raise_fees: bool = False) -> Iterator[tuple[Entry, AnchorError | None]]:
-        """End what was begun: yield each entry that is not over, as it is then, or why it is not in a block.
+        """End what was begun: yield each entry that is not over or delivered, as it is then, or why it is in no block.
 
         `raise_fees` first replaces what is pending by a transaction that offers more, under the same nonce.
         """
         for entry in self.session.journal.entries():
-            if entry.is_over or entry.stage is Stage.FINAL:
+            if entry.is_over or entry.delivered:
                 continue
             try:
                 now = self._raised(entry) if raise_fees and entry.is_pending else entry
                 yield settle(self.session, now), None
             except AnchorError as error:
                 yield entry, error
+
+    def delivered(self, entry: Entry) -> None:
+        """Note that the seal files hold the receipts of `entry`, if those are final: nothing more can become of it."""
+        if entry.stage is Stage.FINAL:
+            with self.session.journal.changing(entry) as now:
+                self.session.journal.write(now.changed(delivered=True))
 
     def _submit(self, submissions: Sequence[Submission]) -> None:
         session = self.session

@@ -9,6 +9,8 @@ from mltrust.errors import AnchorError
 
 MAX_COMMITS = 100_000
 
+_KEPT = 16
+
 Pairs = frozenset[tuple[str, str]]
 Lines = Mapping[bytes, frozenset[str]]
 """Lines of notes, and the objects they stand beside."""
@@ -60,7 +62,9 @@ class Historian:
             commits = frozenset(roots).union(*(history.commits for history in known))
             self._read_blobs(objects, ever)
             self._known[tip] = History(tip, commits, frozenset(ever), now, self._blobs)
-        return self._known[tip]
+        found = self._known[tip]
+        self._known = dict(list(self._known.items())[-_KEPT:])
+        return found
 
     def _walk(self, objects: Objects, tip: str) -> tuple[dict[str, str], list[History]]:
         # The commits that were not read before, with their trees, and the histories they continue.

@@ -5,6 +5,7 @@ become more: a record that ever stood in a ref and does not any more was removed
 cleanly.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -63,9 +64,10 @@ class Judgement:
         """Return the places from which nothing that counts is gone."""
         return [place for place in self.places if not self._gone[place.ref]]
 
-    def gone(self) -> dict[bytes, Record]:
-        """Return all records that count and are gone somewhere, by their line."""
-        return {record.format(): record for gone in self._gone.values() for record, _ in gone}
+    def gone(self, digest: Digest | None = None) -> dict[bytes, Record]:
+        """Return the records that count and are gone somewhere, of one digest or of all, by their line."""
+        found = [record for gone in self._gone.values() for record, _ in gone]
+        return {r.format(): r for r in found if digest is None or r.digest == str(digest)}
 
     def later(self, record: Record) -> bool:
         """Tell whether a record that counts gives the path of this one to another digest later."""
@@ -85,15 +87,22 @@ class Judgement:
         kept = [(r, beside) for r, beside in read if r is not None and said_of(r, self.keys) is Signed.VALID]
         return sorted(kept, key=lambda each: (each[0].time, each[0].format()))
 
-    def _found(self, digest: Digest, *, trusted: bool) -> list[tuple[Record, Place]]:
-        wanted = str(digest).encode()
-        found: dict[bytes, tuple[Record, Place]] = {}
+    @cached_property
+    def _by_digest(self) -> dict[bytes, dict[bytes, Place]]:
+        # Digest to line to the first place it stands in.
+        found: dict[bytes, dict[bytes, Place]] = defaultdict(dict)
         for place in self.places:
             for line in self._now[place.ref]:
-                record = _record(line) if line not in found and digest_of(line) == wanted else None
-                if record is not None and (said_of(record, self.keys) is Signed.VALID) is trusted:
-                    found[line] = record, place
-        return [found[line] for line in sorted(found, key=lambda line: (found[line][0].time, line))]
+                found[digest_of(line)].setdefault(line, place)
+        return found
+
+    def _found(self, digest: Digest, *, trusted: bool) -> list[tuple[Record, Place]]:
+        found: list[tuple[Record, Place]] = []
+        for line, place in self._by_digest.get(str(digest).encode(), {}).items():
+            record = _record(line)
+            if record is not None and (said_of(record, self.keys) is Signed.VALID) is trusted:
+                found.append((record, place))
+        return sorted(found, key=lambda each: (each[0].time, each[0].format()))
 
     def _standing_for(self, ref: str, path: str | None) -> list[tuple[Record, frozenset[str]]]:
         if path is None:

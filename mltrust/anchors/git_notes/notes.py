@@ -20,10 +20,11 @@ _Nested = dict[bytes, "tuple[bytes, str] | _Nested"]
 
 @dataclass
 class NotesTree:
-    """All notes of a tree, by the id of the object they annotate, and everything else by its path."""
+    """All notes of a tree, by the id of the object they annotate, everything else by its path, and its subtrees."""
 
     notes: dict[str, set[str]] = field(default_factory=dict)
     others: dict[tuple[bytes, ...], tuple[bytes, str]] = field(default_factory=dict)
+    subtrees: set[str] = field(default_factory=set)
 
     def write(self, new: NewObjects) -> str:
         """Add the tree to `new` and return its id. Every object must have one blob only."""
@@ -42,7 +43,12 @@ class NotesTree:
 def read_tree(objects: Objects, root: str) -> NotesTree:
     """Read a whole tree of notes."""
     found = NotesTree()
-    for path, entry in _walk(objects, root, lambda _prefix, _oid: True):
+
+    def remember(_prefix: bytes, oid: str) -> bool:
+        found.subtrees.add(oid)
+        return True
+
+    for path, entry in _walk(objects, root, remember):
         annotated = b"".join(path)
         if _is_note(path, entry, objects):
             found.notes.setdefault(annotated.decode(), set()).add(entry.oid)

@@ -131,11 +131,12 @@ class Objects:
 
 
 class NewObjects:
-    """Objects that are to be written together."""
+    """Objects that are to be written together, but for those that are `known` to be there."""
 
     def __init__(self, format_: Format) -> None:
         self._format = format_
         self._objects: dict[str, tuple[str, bytes]] = {}
+        self.known: set[str] = set()
 
     def __len__(self) -> int:
         return len(self._objects)
@@ -143,7 +144,8 @@ class NewObjects:
     def add(self, kind: str, data: bytes) -> str:
         """Add an object and return its id."""
         oid = self._format.oid(kind, data)
-        self._objects[oid] = (kind, data)
+        if oid not in self.known:
+            self._objects[oid] = (kind, data)
         return oid
 
     def add_tree(self, entries: Mapping[bytes, tuple[bytes, str]]) -> str:

@@ -60,7 +60,8 @@ class Publisher:
             # 1.
             places = self.reader.read()
             # 2.
-            records = [self._record(request, places) for request in requests]
+            own = Judgement(places, [self.signer.verifier_key])
+            records = [self._record(request, own) for request in requests]
             lines = self._lines(requests, records, places)
             # 3.
             ours = next((place.history for place in places if place.ref == NOTES), None)
@@ -73,10 +74,9 @@ class Publisher:
                 return Published(records, lines, new=True)
         raise trouble or AnchorError("the notes could not be written")
 
-    def _record(self, request: Request, places: Sequence[Place]) -> Record:
-        own = Judgement(places, [self.signer.verifier_key])
-        known = [*(record for record, _ in own.records(request.digest)), *own.gone().values()]
-        same = [r for r in known if (r.digest, r.path) == (str(request.digest), request.path)]
+    def _record(self, request: Request, own: Judgement) -> Record:
+        known = [*(record for record, _ in own.records(request.digest)), *own.gone(request.digest).values()]
+        same = [record for record in known if record.path == request.path]
         if same:
             return min(same, key=lambda record: (record.time, record.format()))
         if request not in self._signed:
@@ -85,11 +85,10 @@ class Publisher:
         return self._signed[request]
 
     def _lines(self, requests: Sequence[Request], records: Sequence[Record], places: Sequence[Place]) -> Additions:
-        gone = Judgement(places, self.trusted).gone()
+        counting = Judgement(places, self.trusted)
         lines: dict[str, set[bytes]] = {}
         for request, record in zip(requests, records, strict=True):
-            back = {line for line, other in gone.items() if other.digest == str(request.digest)}
-            lines.setdefault(request.annotated, set()).update({record.format()}, back)
+            lines.setdefault(request.annotated, set()).update({record.format()}, counting.gone(request.digest))
         return lines
 
 

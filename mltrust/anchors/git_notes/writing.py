@@ -47,6 +47,7 @@ class Writer:
 def _union(trees: Sequence[NotesTree], additions: Additions, objects: Objects, new: NewObjects) -> NotesTree:
     found = NotesTree()
     for tree in trees:
+        new.known |= tree.subtrees
         found.others = {**tree.others, **found.others}
         for annotated, blobs in tree.notes.items():
             found.notes.setdefault(annotated, set()).update(blobs)

@@ -255,14 +255,19 @@ class LedgerAnchor(Anchor):
         found = [anchored.require(each, log) for each in (*given, *anchored.read(self.folder))]
         return sorted(found, key=lambda each: each.signed.checkpoint.size, reverse=True)
 
-    def prepare_anchored(self) -> tuple[Anchored, bytes]:
-        """Return the current checkpoint with the receipts it has, ready to be published, and the bytes of its note."""
+    def prepare_anchored(self) -> Anchored:
+        """Return the current checkpoint with the receipts it has, ready to be published through another anchor."""
         head = self.head()
         if head.checkpoint.size == 0:
             raise AnchorError(f"{self.name} has no entries yet", hint="Publish something first.")
         same = [each for each in self.anchored() if each.signed.checkpoint == head.checkpoint]
         found = Anchored(head, same[0].receipts if same else (), self.folder)
-        return found, anchored.prepare(found, self._lock_seconds)
+        anchored.prepare(found, self._lock_seconds)
+        return found
+
+    def write_note(self, what: Anchored) -> bytes:
+        """Write the checkpoint to the file beside which anchors stand that keep their receipts themselves."""
+        return anchored.write_note(what, self._lock_seconds)
 
     def keep_anchored(self, what: Anchored, receipt: Receipt, instead_of: Receipt | None) -> None:
         """Keep the receipt of an anchored checkpoint in the folder, durably; `instead_of` is the one it replaces."""

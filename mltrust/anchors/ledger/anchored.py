@@ -125,10 +125,15 @@ def require(anchored: Anchored, log: Log) -> Anchored:
     return anchored
 
 
-def prepare(anchored: Anchored, lock_seconds: float) -> bytes:
-    """Write the note, unless it is there, so that nothing is published that cannot be kept; return its bytes."""
+def prepare(anchored: Anchored, lock_seconds: float) -> None:
+    """Make sure that what will be published can be kept: nothing shall be paid for in vain."""
     with state.locked(anchored.folder / LOCK, lock_seconds):
         state.make_folder(anchored.file.parent)
+
+
+def write_note(anchored: Anchored, lock_seconds: float) -> bytes:
+    """Write the note, unless it is there, for an anchor that stands beside it; return its bytes."""
+    with state.locked(anchored.folder / LOCK, lock_seconds):
         there = state.read(anchored.note_file, MAX_NOTE_BYTES)
         if there is None:
             there = anchored.signed.text.encode()

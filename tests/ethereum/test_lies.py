@@ -1,0 +1,204 @@
+"""Nodes that lie, lag, disagree or serve another chain; and contracts that claim what is not so."""
+
+import pytest
+
+from mltrust import AnchorState, Outcome
+from mltrust.anchors.ethereum import contract
+from mltrust.anchors.ethereum.addresses import checksummed
+from mltrust.anchors.ethereum.batch import Batch
+from mltrust.anchors.ethereum.finality import Opinion, Said, judge
+from mltrust.anchors.ethereum.node import Block
+from mltrust.errors import AnchorError, UsageError
+from mltrust.interfaces import Submission
+
+BLOCK = Block(7, bytes(32))
+FINAL, OTHER, INCLUDED, MOVED, GONE, SILENT = Said
+
+
+@pytest.mark.parametrize(
+    ("said", "quorum", "outcome", "state", "level"),
+    [
+        ([FINAL], 1, Outcome.PASS, AnchorState.VERIFIED, "single-rpc"),
+        ([FINAL, FINAL], 2, Outcome.PASS, AnchorState.VERIFIED, "rpc-quorum"),
+        ([FINAL, FINAL, OTHER], 2, Outcome.PASS, AnchorState.VERIFIED, "rpc-quorum"),
+        ([FINAL, FINAL, SILENT], 2, Outcome.PASS, AnchorState.VERIFIED, "rpc-quorum"),
+        ([FINAL, SILENT], 1, Outcome.PASS, AnchorState.VERIFIED, "single-rpc"),
+        ([FINAL, OTHER], 1, Outcome.UNCHECKED, AnchorState.UNAVAILABLE, None),
+        ([FINAL, OTHER], 2, Outcome.UNCHECKED, AnchorState.UNAVAILABLE, None),
+        ([FINAL, FINAL, OTHER, OTHER], 2, Outcome.UNCHECKED, AnchorState.UNAVAILABLE, None),
+        ([FINAL, SILENT], 2, Outcome.UNCHECKED, AnchorState.UNAVAILABLE, None),
+        ([SILENT, SILENT], 1, Outcome.UNCHECKED, AnchorState.UNAVAILABLE, None),
+        ([FINAL, INCLUDED], 2, Outcome.UNCHECKED, AnchorState.NOT_FINAL, None),
+        ([INCLUDED], 1, Outcome.UNCHECKED, AnchorState.NOT_FINAL, None),
+        ([MOVED, MOVED], 2, Outcome.UNCHECKED, AnchorState.NOT_FINAL, None),
+        ([GONE], 1, Outcome.UNCHECKED, AnchorState.NOT_FINAL, None),
+        ([OTHER], 1, Outcome.FAIL, AnchorState.ROLLBACK, None),
+        ([OTHER, OTHER, FINAL], 2, Outcome.FAIL, AnchorState.ROLLBACK, None),
+        ([OTHER, INCLUDED], 2, Outcome.UNCHECKED, AnchorState.UNAVAILABLE, None),
+    ],
+)
+def test_what_opinions_amount_to(said, quorum, outcome, state, level):
+    opinions = [
+        Opinion(f"https://{number}", one, AnchorError("down") if one is SILENT else None)
+        for number, one in enumerate(said)
+    ]
+    found = judge(opinions, quorum, BLOCK)
+    assert (found.outcome, found.state, found.level) == (outcome, state, level)
+    assert found.summary
+
+
+@pytest.fixture
+def published(anvil, deployed, digests):
+    made = deployed(anvil)
+    (digest,) = digests(1)
+    (receipt,) = made.publish(digest)
+    return made, digest, receipt
+
+
+def forging(request, pass_on):
+    """Lie that all blocks have another hash."""
+    answer = pass_on(request)
+    if request["method"] == "eth_getBlockByNumber" and isinstance(answer["result"], dict):
+        answer["result"]["hash"] = "0x" + "66" * 32
+    if request["method"] == "eth_getTransactionReceipt":
+        answer["result"] = None
+    return answer
+
+
+def test_a_liar_is_outvoted_and_named(published, between):
+    made, digest, receipt = published
+    liar, second = between(made.chain, forging), between(made.chain, lambda request, pass_on: pass_on(request))
+    check = made.anchor(rpc=[made.chain.url, liar.url, second.url]).confirm(receipt, digest)
+    assert (check.outcome, check.level) == (Outcome.PASS, "rpc-quorum")
+    assert f"2 of 3 nodes ({liar.url} says" in check.summary
+
+
+def test_a_liar_alone_against_one_is_neither_pass_nor_tampering(published, between):
+    made, digest, receipt = published
+    liar = between(made.chain, forging)
+    check = made.anchor(rpc=[made.chain.url, liar.url]).confirm(receipt, digest)
+    assert (check.outcome, check.state) == (Outcome.UNCHECKED, AnchorState.UNAVAILABLE)
+    assert "disagree" in check.summary
+
+
+def test_a_liar_cannot_make_a_pass_of_what_is_not_final(anvil, deployed, digests, between):
+    made = deployed(anvil)
+    (digest,) = digests(1)
+    (receipt,) = made.publish(digest, final=False)
+
+    def hasty(request, pass_on):
+        if request["params"][:1] == ["finalized"]:
+            request = {**request, "params": ["latest", False]}
+        return pass_on(request)
+
+    liar = between(anvil, hasty)
+    assert made.anchor(rpc=[liar.url, anvil.url]).confirm(receipt, digest).state is AnchorState.NOT_FINAL
+
+
+def test_a_node_of_another_chain_is_refused_by_name(published, start_anvil, digests):
+    made, digest, receipt = published
+    other = start_anvil("--chain-id", "5")
+    check = made.anchor(rpc=[other.url]).confirm(receipt, digest)
+    assert (check.outcome, check.state) == (Outcome.UNCHECKED, AnchorState.UNAVAILABLE)
+    assert f"{other.url} serves chain 5, not 31337" in check.summary
+    with pytest.raises(AnchorError, match="serves chain 5, not 31337"):
+        made.anchor(rpc=[made.chain.url, other.url]).publish([Submission(one) for one in digests(2, "new")])
+
+
+def test_a_chain_without_the_tag_needs_confirmations(published, between):
+    made, digest, receipt = published
+
+    def old(request, pass_on):
+        if request["params"][:1] == ["finalized"]:
+            return {"error": {"code": -32602, "message": "unknown block tag"}}
+        return pass_on(request)
+
+    node = between(made.chain, old)
+    check = made.anchor(rpc=[node.url]).confirm(receipt, digest)
+    assert (check.outcome, check.state) == (Outcome.UNCHECKED, AnchorState.UNAVAILABLE)
+    far = made.chain.head
+    assert made.anchor(rpc=[node.url], confirmations=far).confirm(receipt, digest).state is AnchorState.NOT_FINAL
+    assert made.anchor(rpc=[node.url], confirmations=3).confirm(receipt, digest).outcome is Outcome.PASS
+
+
+def impostor():
+    """Return init code of a contract that emits what it is told: commitment, whom to claim, size."""
+    runtime = (
+        "6040356000526020356000357f"
+        + contract.TOPIC.hex()
+        + "60206000a300"  # MSTORE the size, LOG3(topic, commitment, by)
+    )
+    return f"0x60{len(runtime) // 2:02x}600c60003960{len(runtime) // 2:02x}6000f3" + runtime
+
+
+def test_an_impersonating_contract_convinces_nobody(anvil, deployed, digests):
+    made = deployed(anvil)
+    (digest,) = digests(1)
+    victim = next(iter(made.anchor().authors()))
+    attacker = anvil.rpc("eth_accounts")[5]
+    sent = anvil.rpc("eth_sendTransaction", {"from": attacker, "data": impostor()})
+    fake = anvil.rpc("eth_getTransactionReceipt", sent)["contractAddress"]
+    batch = Batch([digest])
+    words = (batch.commitment, bytes(12) + victim, (1).to_bytes(32, "big"))
+    data = "0x" + b"".join(words).hex()
+    sent = anvil.rpc("eth_sendTransaction", {"from": attacker, "to": fake, "data": data})
+    assert anvil.rpc("eth_getTransactionReceipt", sent)["logs"]
+    anvil.mine(3)
+
+    address = bytes.fromhex(fake[2:])
+    gullible = made.anchor(contract=checksummed(address))
+    (receipt,) = gullible.find(Submission(digest))  # it does say that the victim announced it
+    check = made.anchor().confirm(receipt, digest)
+    assert (check.outcome, check.state) == (Outcome.UNCHECKED, AnchorState.UNKNOWN_KEY)
+    assert "of contract" in check.summary
+    assert made.anchor().find(Submission(digest)) == []
+    with pytest.raises(AnchorError, match="another contract than AnchorLog"):
+        gullible.publish([Submission(digest)])
+
+
+def test_somebody_elses_announcement_is_not_ones_own(anvil, deployed, user, digests):
+    made, other = deployed(anvil), user(anvil, 1)
+    (digest,) = digests(1)
+    (receipt,) = other.publish(digest)
+    check = made.anchor().confirm(receipt, digest)
+    assert (check.outcome, check.state) == (Outcome.UNCHECKED, AnchorState.UNKNOWN_KEY)
+    assert "--author 0x70997970C51812dc3A010C7d01b50e0d17dc79C8" in check.hint
+    named = made.anchor(authors=["0x70997970C51812dc3A010C7d01b50e0d17dc79C8"])
+    assert named.confirm(receipt, digest).outcome is Outcome.PASS
+    with pytest.raises(UsageError, match="not among your authors"):
+        named.publish([Submission(digest)])
+
+
+def test_logs_that_lead_nowhere_prove_nothing(published, between):
+    made, digest, receipt = published
+
+    def inventing(request, pass_on):
+        if request["method"] == "eth_getLogs":
+            return {"result": [{"transactionHash": "0x" + "ab" * 32}]}
+        return pass_on(request)
+
+    author = checksummed(next(iter(made.anchor().authors())))
+    home = made.folder.with_name("elsewhere")
+    reader = type(made)(made.chain, home)
+    node = between(made.chain, inventing)
+    assert reader.anchor(rpc=[node.url], authors=author).find(Submission(digest)) == []
+    assert reader.anchor(authors=author).find(Submission(digest)) == [receipt]
+
+
+def test_a_node_that_bounds_a_search_is_asked_window_by_window(published, between, monkeypatch):
+    made, digest, receipt = published
+    asked = []
+
+    def bounded(request, pass_on):
+        if request["method"] == "eth_getLogs":
+            (filter_,) = request["params"]
+            asked.append((filter_["fromBlock"], filter_["toBlock"]))
+            if filter_["toBlock"] == "latest":
+                return {"error": {"code": -32005, "message": "query exceeds max block range"}}
+        return pass_on(request)
+
+    monkeypatch.setattr("mltrust.anchors.ethereum.search._WINDOW", 2)
+    author = checksummed(next(iter(made.anchor().authors())))
+    reader = type(made)(made.chain, made.folder.with_name("elsewhere"))
+    assert reader.anchor(rpc=[between(made.chain, bounded).url], authors=author).find(Submission(digest)) == [receipt]
+    assert asked == [("0x0", "latest"), ("0x4", "0x5"), ("0x2", "0x3")]

@@ -1,0 +1,124 @@
+"""From sealing to verifying, with the installed command, on real chains."""
+
+import json
+import re
+
+import pytest
+from web3 import Web3
+
+from mltrust import Outcome, api
+
+AUTHOR = ("0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266", "0x7E5F4552091A69125d5DfCb7b8C2659029395Bdf")
+STRANGER = "0x000000000000000000000000000000000000dEaD"
+
+
+@pytest.fixture
+def model(tmp_path):
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+    return folder
+
+
+def evidence_of(model):
+    (receipt,) = json.loads((model / "mltrust.seal.json").read_text())["receipts"]
+    return receipt["evidence"]
+
+
+def test_seal_anchor_verify(chain, user, model):
+    sealer = user(chain).configure()
+    deployed = sealer.run("ethereum", "deploy", "--to", "ethereum:local")
+    assert "0x69517DB5B5A7A08114a7395C473B3682CaC31d6b" in deployed
+    assert "it was there already" in sealer.run("ethereum", "deploy", "--to", "ethereum:local")
+
+    told = sealer.run("seal", model, "--anchor", "ethereum:local")
+    assert re.search(r"1 digest on ethereum:local \(chain \d+\), from 0x\w+: about [\d.]+ ETH, at most", told)
+    chain.mine(3)
+    assert "final" in sealer.run("ethereum", "status")
+    shown = sealer.run("verify", model, "--anchor", "ethereum:local")
+    assert "VERIFIED" in shown
+    assert "single-rpc" in shown
+    (model / "config.json").write_text("[]")
+    sealer.run("verify", model, "--anchor", "ethereum:local", code=1)
+
+
+def test_verifying_elsewhere(chain, user, deployed, model, tmp_path):
+    sealer = deployed(chain).configure()
+    sealer.run("seal", model, "--anchor", "ethereum:local")
+    chain.mine(3)
+    author = next(address for address in AUTHOR if Web3.to_bytes(hexstr=address) in sealer.anchor().authors())
+    block = "0x" + evidence_of(model)["block_hash"]
+    named = ("verify", model, "--anchor", "ethereum:local", "--author", author)
+
+    # With the node up; whose announcement it is has to be said.
+    reader = user(chain, name="reader").configure(signer=None)
+    assert "--author" in reader.run("verify", model, "--anchor", "ethereum:local", code=1)
+    assert "VERIFIED" in reader.run(*named)
+    assert "whom you do not trust" in reader.run(
+        "verify", model, "--anchor", "ethereum:local", "--author", STRANGER, code=1
+    )
+
+    # With the node down, from the receipt and a block hash; from what was remembered; from nothing.
+    chain.stop()
+    assert "given-block" in reader.run(*named, "--trust-block", block)
+    assert "remembered" in reader.run(*named)
+    newcomer = user(chain, name="newcomer").configure(signer=None)
+    assert "given-block" in newcomer.run(*named, "--trust-block", block)
+    assert "--trust-block" in newcomer.run(*named, code=3)
+    assert "nobody was asked" in user(chain, name="third").configure(signer=None, rpc=[]).run(*named, code=3)
+
+    # Somebody else's: of another account, contract, chain or block.
+    wrong = ("verify", model, "--anchor", "ethereum:local", "--trust-block", block)
+    assert "whom you do not trust" in newcomer.run(*wrong, "--author", STRANGER, code=1)
+    assert "of contract" in newcomer.run(*wrong, "--author", author, "--contract", STRANGER, code=1)
+    assert f"of chain {chain.chain_id}, not 11155111" in newcomer.run(
+        "verify", model, "--anchor", "ethereum:sepolia", code=1
+    )
+    newcomer.run(*named, "--trust-block", "0x" + "11" * 32, code=3)
+
+
+def test_nothing_stored_and_no_node(chain, user, deployed, model):
+    sealer = deployed(chain).configure()
+    sealer.run("seal", model, "--no-anchor")
+    chain.stop()
+    author = ("--author", STRANGER)
+    assert "cannot be reached" in sealer.run("verify", model, "--anchor", "ethereum:local", *author, code=3)
+
+
+def test_a_receipt_that_is_lost_is_found_on_the_chain(chain, user, deployed, model):
+    sealer = deployed(chain).configure()
+    sealer.run("seal", model, "--anchor", "ethereum:local")
+    chain.mine(3)
+    seal = model / "mltrust.seal.json"
+    text = seal.read_text()
+    stripped = text[: text.index('"receipts": [')] + '"receipts": []\n}\n'
+    json.loads(stripped)
+    seal.write_text(stripped)
+    author = next(address for address in AUTHOR if Web3.to_bytes(hexstr=address) in sealer.anchor().authors())
+    reader = user(chain, name="reader").configure(signer=None)
+    assert "VERIFIED" in reader.run("verify", model, "--anchor", "ethereum:local", "--author", author)
+    reader.run("verify", model, "--anchor", "ethereum:local", "--author", STRANGER, code=1)
+
+
+@pytest.mark.slow
+def test_a_thousand_seals_in_one_transaction(anvil, deployed, tmp_path):
+    sealer = deployed(anvil)
+    before = anvil.head
+    (tmp_path / "data").write_text("the same for all")
+    paths = [tmp_path / f"{number}.seal.json" for number in range(1000)]
+    for number, path in enumerate(paths):
+        api.seal(tmp_path / "data", output=path, annotations={"number": str(number)})
+    backend = sealer.anchor()
+    bundles = api.anchor(paths, backend)
+    assert anvil.head == before + 1
+    block = anvil.rpc("eth_getBlockByNumber", "latest", True)
+    assert len(block["transactions"]) == 1
+    assert 22_000 < int(block["gasUsed"], 16) < 25_000
+    anvil.mine(3)
+    for path, bundle in zip(paths, bundles, strict=True):
+        receipt = api.read_seal_file(path).receipts[0]
+        assert receipt.evidence["batch"]["size"] == 1000
+        assert len(receipt.evidence["batch"]["path"]) <= 10
+        assert backend.confirm(receipt, bundle.statement.digest()).outcome is Outcome.PASS
+    assert api.anchor(paths, backend) == bundles
+    assert anvil.head == before + 4
