@@ -83,7 +83,9 @@ class Configuration:
         return self.names.get(name, name)
 
     def open(self, name: str, home: Home, given: Settings | None = None) -> Anchor:
-        """Return the anchor of a URI or short name with its settings; those of `given` go first."""
+        """Return the anchor of a URI, a short name or a key with its settings; those of `given` go first."""
+        if opening.is_key(name):
+            return opening.anchor_by_key(name, given)
         uri = self.uri(name)
         if ":" not in uri and self.names:
             raise UsageError(
@@ -132,12 +134,12 @@ class Configuration:
 
     def _entry(self, entry: object, home: Home) -> Anchor:
         if isinstance(entry, str):
-            return opening.anchor_by_key(entry) if opening.is_key(entry) else self.open(entry, home)
+            return self.open(entry, home)
         if not isinstance(entry, dict) or len({"anchor", "key"} & set(entry)) != 1:
             hint = '{ anchor = "URI or name", … } or { key = "…" }'
             raise UsageError(f"{self.where}: {ascii(entry)[:80]} is no entry of [trust]", hint=f"Write {hint}.")
         given = {name: value for name, value in entry.items() if name not in ("anchor", "key")}
         named = entry.get("anchor", entry.get("key"))
-        if not isinstance(named, str):
-            raise UsageError(f"{self.where}: {ascii(named)[:80]} is neither an anchor nor a key")
-        return self.open(named, home, given) if "anchor" in entry else opening.anchor_by_key(named, given)
+        if not isinstance(named, str) or opening.is_key(named) is not ("key" in entry):
+            raise UsageError(f"{self.where}: {ascii(named)[:80]} is not what [trust] calls it: anchor or key")
+        return self.open(named, home, given)

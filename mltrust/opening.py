@@ -28,9 +28,11 @@ def open_anchor(uri: str, home: Home, settings: Settings | None = None) -> Ancho
     return plug.from_uri(uri, home, settings or {})
 
 
-def settings_of(uri: str) -> frozenset[str]:
-    """Return the names of the settings that the anchor of a URI understands; none if it names no anchor."""
-    scheme = uri.partition(":")[0]
+def settings_of(named: str) -> frozenset[str]:
+    """Return the names of the settings that the anchor of a URI or a key understands; none if it names no anchor."""
+    scheme = named.partition(":")[0]
+    if is_key(named):
+        return _by_key(named, {})[0].settings
     plug: type[Anchor] | None = registry.load("anchors", scheme) if scheme in registry.names("anchors") else None
     return plug.settings if plug else frozenset()
 
@@ -45,10 +47,15 @@ def _refuse_unknown(settings: Settings, plug: type[Anchor]) -> None:
 
 def anchor_by_key(key: str, settings: Settings | None = None) -> Anchor:
     """Return an anchor that confirms receipts offline by a public key alone."""
+    plug, backend = _by_key(key, settings or {})
+    _refuse_unknown(settings or {}, plug)
+    return backend
+
+
+def _by_key(key: str, settings: Settings) -> tuple[type[Anchor], Anchor]:
     for scheme in registry.names("anchors"):
         plug: type[Anchor] = registry.load("anchors", scheme)
-        backend = plug.from_key(key, settings or {})
+        backend = plug.from_key(key, {name: settings[name] for name in settings if name in plug.settings})
         if backend is not None:
-            _refuse_unknown(settings or {}, plug)
-            return backend
+            return plug, backend
     raise UsageError(f"{ascii(key)[:80]} is no key of a known kind", hint="mltrust ledger checkpoint shows a ledger's.")

@@ -27,6 +27,12 @@ _TRUST: Mapping[str, tuple[object, object]] = {
         ],
         None,
     ),
+    "witness": (
+        Annotated[
+            _Texts, typer.Option("--witness", metavar="PUB", help="ledger: this witness must cosign. Repeatable.")
+        ],
+        None,
+    ),
     "fingerprint": (
         Annotated[
             str | None,
@@ -74,7 +80,7 @@ _PUBLISHING: Mapping[str, tuple[object, object]] = {
     "signer": (
         Annotated[
             str | None,
-            typer.Option("--signer", metavar="WHERE", help="ethereum: keystore:FILE, keyring:NAME, external:ADDRESS COMMAND."),
+            typer.Option("--signer", metavar="WHERE", help="ethereum: keystore:FILE, keyring:NAME, external:..."),
         ],
         None,
     ),
@@ -125,11 +131,16 @@ def publishing(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _named(
-    anchor: _Texts, key: _Texts, fingerprint: str | None, policy: Path | None, author: _Texts, **given: object
+    anchor: _Texts,
+    key: _Texts,
+    fingerprint: str | None,
+    policy: Path | None,
+    author: _Texts,
+    witness: _Texts,
+    **given: object,
 ) -> Named:
-    return Named(
-        tuple(anchor or ()), tuple(key or ()), fingerprint, policy, _present({"authors": author or None, **given})
-    )
+    given |= {"authors": author or None, "witnesses": witness or None}
+    return Named(tuple(anchor or ()), tuple(key or ()), fingerprint, policy, _present(given))
 
 
 def _present(given: "Mapping[str, object]") -> "Settings":

@@ -69,10 +69,10 @@ def _with_named(base: Trust, named: Named, configured: Configuration, home: Home
     given = dict(named.given)
     if keys and any("keys" in opening.settings_of(configured.uri(uri)) for uri in named.anchors):
         given["keys"], keys = keys, []  # the anchor says which of its records count by them
-    anchors = configured.open_all(named.anchors, home, given)
+    anchors = configured.open_all([*named.anchors, *keys], home, given)
     return replace(
         base,
-        anchors=[*base.anchors, *anchors, *map(opening.anchor_by_key, keys)],
+        anchors=[*base.anchors, *anchors],
         fingerprint=_checked(named.fingerprint),
     )
 
@@ -101,4 +101,7 @@ def _key_text(key: str) -> str:
     if not path.is_file():
         raise UsageError(f"--key {key}: neither a key nor a file", hint="mltrust ledger checkpoint --key prints one.")
     lines = read_document(path, _MAX_KEY_BYTES).decode("utf-8", "replace").splitlines()
-    return lines[0].strip() if lines else ""
+    text = lines[0].strip() if lines else ""
+    if not opening.is_key(text):
+        raise UsageError(f"--key {key}: holds no verifier key", hint="mltrust ledger checkpoint --key prints one.")
+    return text

@@ -29,7 +29,7 @@ class MemoryAnchor(Anchor):
     def from_uri(cls, uri: str, home: Home, settings: Settings) -> Self:  # noqa: ARG003  # it keeps nothing
         """Return a new, empty anchor for `memory:LABEL`."""
         scheme, _, label = uri.partition(":")
-        if scheme != cls.scheme or not label:
+        if scheme != cls.scheme or not label.isprintable() or not label:
             raise UsageError(f"{uri[:120]!a} names no anchor in memory", hint="Write memory:LABEL.")
         return cls(label)
 

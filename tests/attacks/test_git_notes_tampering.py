@@ -338,6 +338,13 @@ def test_a_shallow_clone_with_all_notes_is_enough(published):
     assert published.vouches("shallow")
 
 
+def test_a_shallow_clone_may_fetch_all_notes(published):
+    published.publish("publisher", TWO, path="two.seal.json", content=b"two", push="origin")
+    published.clone("shallow", "--depth=1")
+    assert published.vouches("shallow", fetch="origin")
+    assert published.git("shallow", "rev-list", "--count", "HEAD") == "1"
+
+
 def test_a_partial_clone(published):
     published.clone("partial", "--filter=blob:none")
     error = published.unavailable("partial", "--refetch")

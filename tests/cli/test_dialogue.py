@@ -66,6 +66,10 @@ def test_nobody_to_ask(method, hint):
 
 def test_consent_in_advance():
     done = subprocess.run(
-        [sys.executable, "-c", ASK, "agree", "yes"], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True
+        [sys.executable, "-c", ASK, "agree", "yes"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert "answer True" in done.stdout

@@ -292,3 +292,19 @@ class TestAnchoring:
     @pytest.mark.parametrize("options", [("--format", "json"), ("--push", "x"), ("--key", "--anchor", "ledger:mine")])
     def test_options_that_go_with_others(self, mltrust, there, options):
         assert mltrust("ledger", "checkpoint", "--ledger", there, *options).code == 2
+
+
+def test_a_witness_named_on_the_command_line(mltrust, witness, reader, there, bare):
+    """Online by the ledger's URI as offline by its key, a witness that is named must have cosigned."""
+    key = mltrust("ledger", "checkpoint", "--ledger", there, "--key").out.strip()
+    name = witness("ledger", "witness", "--ledger", there, "--key").out.strip()
+    for whom in (("--anchor", there), ("--key", key)):
+        assert reader("verify", bare, *whom).code == 0
+        assert reader("verify", bare, *whom, "--witness", name).code == 3, "not yet"
+    assert witness("ledger", "witness", "--ledger", there).code == 0
+    assert mltrust("anchors", bare, "--anchor", there, "--refresh").code == 0
+    for whom in (("--anchor", there), ("--key", key)):
+        done = reader("verify", bare, *whom, "--witness", name)
+        assert done.code == 0
+        assert "witnessed" in done.out
+    assert reader("verify", bare, "--witness", name).code == 2

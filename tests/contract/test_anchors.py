@@ -17,6 +17,10 @@ class TestMemoryAnchor(AnchorContract):
     def other(self):
         return MemoryAnchor("two")
 
+    @pytest.fixture
+    def uri(self):
+        return "memory:one"
+
 
 class TestLedgerAnchor(AnchorContract):
     @pytest.fixture

@@ -22,6 +22,11 @@ class TestGitNotes(AnchorContract):
         return GitNotesAnchor(_repository(tmp_path / "two"), Home(tmp_path / "else", tmp_path / "elsewhere"))
 
 
+    @pytest.fixture
+    def uri(self):
+        return "git-notes:/srv/models"
+
+
 class TestGitNotesInABareSha256Repository(TestGitNotes):
     @pytest.fixture
     def anchor(self, tmp_path):

@@ -30,8 +30,10 @@ def used(chain, address):
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL")
 def test_killed_at_random_instants(anvil, deployed, between, tmp_path):
+    distance = [0.05]
+
     def distant(request, pass_on):
-        time.sleep(0.05)  # as if the node were far away: more of the time is spent in the middle of things
+        time.sleep(distance[0])  # as if the node were far away: more of the time is spent in the middle of things
         return pass_on(request)
 
     made = deployed(anvil).configure(rpc=[between(anvil, distant).url])
@@ -64,6 +66,8 @@ def test_killed_at_random_instants(anvil, deployed, between, tmp_path):
         written = all(bundle.receipts for bundle in bundles)
         found["written" if written else "journaled" if entries else "nothing"] += 1
         assert len(entries) <= 1
+        distance[0] = 0
+        anvil.mine(3)
         made.run("ethereum", "resume")
         if entries:  # its story has ended: nothing is left to do but to wait
             for seal in pair:
@@ -71,6 +75,7 @@ def test_killed_at_random_instants(anvil, deployed, between, tmp_path):
         else:
             assert [seal.read_bytes() for seal in pair] == before[2 * number : 2 * number + 2]
             made.run("anchor", *pair, "--to", "ethereum:local")
+        distance[0] = 0.05
 
     print(f"killed {KILLS} times: {found}")
     anvil.mine(3)

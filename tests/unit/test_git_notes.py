@@ -263,8 +263,9 @@ def test_it_tells_the_key_and_the_command_that_publishes(world, repository):
     subprocess.run(command.split(": ", 1)[1], shell=True, check=True, capture_output=True)
     assert world.git("remote", "rev-parse", NOTES) == world.git("remote", "rev-parse", BRANCH)
     world.said.clear()
-    anchor.publish([Submission(ONE)])
-    assert world.said == []
+    world.anchor("repository", push="up").publish([Submission(ONE)])
+    assert len(world.said) == 1  # the key alone
+    assert key in world.said[0]
 
 
 def test_times_are_the_clocks(world, repository):

@@ -106,8 +106,7 @@ class GitNotesAnchor(Anchor):
         if self._settings.push is not None:
             self._exchange(repository, reader, self._settings.push).push(writer, published, trusted)
         reader.remember(Judgement(reader.read(), trusted).sound())
-        if published.new:
-            self._tell(repository, signer)
+        self._tell(repository, signer)
         return tuple(receipt_of(record) for record in published.records)
 
     def confirm(self, receipt: Receipt, digest: Digest) -> Check:

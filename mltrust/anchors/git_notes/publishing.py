@@ -27,11 +27,10 @@ class Request:
 
 @dataclass(frozen=True)
 class Published:
-    """A record for each request, and the lines that now stand beside objects; whether anything had to be written."""
+    """A record for each request, and the lines that now stand beside objects."""
 
     records: list[Record]
     lines: Additions
-    new: bool
 
 
 @dataclass(frozen=True)
@@ -66,12 +65,12 @@ class Publisher:
             # 3.
             ours = next((place.history for place in places if place.ref == NOTES), None)
             if ours is not None and _stand(lines, ours):
-                return Published(records, lines, trouble is not None)
+                return Published(records, lines)
             # 4.
             base = [ours] if ours is not None else [place.history for place in places[:1]]
             trouble = self.writer.repository.swap(ours.tip if ours else None, self.writer.advance(base, lines))
             if trouble is None:
-                return Published(records, lines, new=True)
+                return Published(records, lines)
         raise trouble or AnchorError("the notes could not be written")
 
     def _record(self, request: Request, own: Judgement) -> Record:

@@ -101,7 +101,7 @@ class Witnesses:
         return found
 
     def voices(self, signed: SignedCheckpoint) -> int:
-        """Return how many of them cosigned a checkpoint; where none is known, how many cosignatures it seems to have."""
+        """Return how many of them cosigned a checkpoint; where none is known, how many it seems to have."""
         return len(self.who([signed])) if self.keys else len(cosignatures(signed))
 
     def reach(self, checkpoints: Iterable[SignedCheckpoint]) -> int | None:
