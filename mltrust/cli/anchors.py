@@ -43,3 +43,5 @@ def anchors(
         console.result(text.receipts(bundle, checks))
     if any(check.outcome == "fail" for check in checks):
         raise typer.Exit(Exit.FAILED)
+    if any(check.required and check.outcome != "pass" for check in checks):
+        raise typer.Exit(Exit.UNDECIDED)

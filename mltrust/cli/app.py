@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from mltrust import __version__
-from mltrust.cli import anchor, anchors, check, demo, diff, fingerprint, ledger, prove, seal, show, verify
+from mltrust.cli import anchor, anchors, check, demo, diff, ethereum, fingerprint, ledger, prove, seal, show, verify
 from mltrust.cli.console import Console
 from mltrust.cli.exits import Exit, for_error
 from mltrust.core.names import printable
@@ -96,7 +96,8 @@ _COMMANDS = {
 }
 for _command, _help in _COMMANDS.items():
     app.command(_command.__name__, short_help=_help)(_command)
-app.add_typer(ledger.app, name="ledger", short_help="look into a ledger: log, check, checkpoint, export")
+app.add_typer(ledger.app, name="ledger", short_help="look into a ledger: log, check, checkpoint, export, witness")
+app.add_typer(ethereum.app, name="ethereum", short_help="look after transactions: deploy, status, resume")
 
 
 def main() -> None:

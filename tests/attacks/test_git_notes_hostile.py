@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -221,6 +222,19 @@ def test_replaced_notes_do_not_show(world):
         world.git("notes", "--ref=mltrust", "show", world.git("notes", "--ref=mltrust", "list").split()[1]) == "forged"
     )
     assert world.vouches()
+
+
+def test_an_object_that_is_not_what_its_id_says_is_refused(world):
+    """Git does not hash what it reads: a commit without its parent, put in place of one that has it."""
+    child, _ = _remove(world)
+    raw = subprocess.run(["git", "-C", world.repository, "cat-file", "commit", child], check=True, capture_output=True)
+    orphan = b"".join(line for line in raw.stdout.splitlines(True) if not line.startswith(b"parent "))
+    path = world.repository / ".git/objects" / child[:2] / child[2:]
+    path.chmod(0o600)
+    path.write_bytes(zlib.compress(b"commit %d\0" % len(orphan) + orphan))
+    assert world.git("rev-list", "--count", NOTES) == "1"  # git believes it
+    with pytest.raises(AnchorError, match="is damaged"):
+        world.vouches()
 
 
 def test_a_damaged_commit_graph_does_not_hide_history(world):

@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -69,6 +69,14 @@ class World:
         assert not isinstance(caught.value, ContradictionError), caught.value
         assert hint in caught.value.hint, caught.value.hint
         return caught.value
+
+
+@dataclass
+class Listener:
+    said: list
+
+    def tell(self, message):
+        self.said.append(message)
 
 
 @pytest.fixture
@@ -226,6 +234,27 @@ def test_pushing_never_merges_a_removal(published):
     published.publish("publisher", THREE, path="three.seal.json", content=b"three", push="origin")
     published.clone("fresh")
     assert all(published.find("fresh", digest).outcome is Outcome.PASS for digest in (ONE, TWO, THREE))
+
+
+def test_a_removal_beside_what_is_published_is_not_merged_either(published):
+    """Two keys that count vouch for one seal; both records are removed, and one signer publishes again."""
+    them = published.anchor("publisher", "them", push="origin")
+    submission = Submission(ONE, published.root / "publisher/mltrust.seal.json", b"one")
+    them.publish([submission])
+    said = []
+    for user in ("me", "them"):
+        anchor = published.anchor("publisher", user)
+        anchor._home = replace(anchor._home, dialogue=Listener(said))
+        anchor.publish([submission])
+    keys = [words.split()[-1] for words in said if "signed by" in words]
+    published.fetch("verifier")
+    published.git("verifier", "notes", "--ref=mltrust", "remove", _oid(published))
+    published.git("verifier", "push", "--quiet", "origin", NOTES, f"{NOTES}:{BRANCH}")
+    published.anchor("publisher", push="origin", keys=keys).publish([submission])
+    notes = published.git("remote", "grep", "-h", "digest", NOTES).splitlines()
+    assert len([line for line in notes if str(ONE) in line]) == 2
+    published.clone("fresh")
+    assert published.find("fresh", keys=keys).outcome is Outcome.PASS
 
 
 def test_pushing_does_not_follow_a_rollback(published):

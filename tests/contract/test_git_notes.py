@@ -21,7 +21,6 @@ class TestGitNotes(AnchorContract):
     def other(self, tmp_path):
         return GitNotesAnchor(_repository(tmp_path / "two"), Home(tmp_path / "else", tmp_path / "elsewhere"))
 
-
     @pytest.fixture
     def uri(self):
         return "git-notes:/srv/models"

@@ -11,7 +11,6 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from itertools import count
-from typing import IO
 from urllib.parse import urlsplit
 
 from mltrust.core import canonical
@@ -108,22 +107,24 @@ class Rpc:
             if error.code in _BUSY:
                 raise _BusyError(f"{self.name} is busy: HTTP {error.code}", hint="Wait, or name another node.")
             try:
-                body = self._bounded(error, deadline)
+                body = self._bounded(error.fp, deadline)  # type: ignore[arg-type]  # it is what the answer was
             except (OSError, http.client.HTTPException):
                 body = b""
         if not body.lstrip().startswith(b'{"') or b'"error"' not in body:
             raise self._trouble(f"answered HTTP {error.code}")
         return body
 
-    def _bounded(self, answer: "IO[bytes]", deadline: float) -> bytes:
+    def _bounded(self, answer: http.client.HTTPResponse, deadline: float) -> bytes:
         chunks, size = [], 0
-        while chunk := answer.read1(_CHUNK) if hasattr(answer, "read1") else answer.read(_CHUNK):
+        while chunk := answer.read1(_CHUNK):
             size += len(chunk)
             if size > MAX_ANSWER_BYTES:
                 raise self._trouble(f"answered more than {MAX_ANSWER_BYTES} bytes")
             if time.monotonic() > deadline:
                 raise self._trouble(f"did not finish its answer within {self._timeout:g} s")
             chunks.append(chunk)
+        if answer.length:  # of what it announced, so much is missing
+            raise _BusyError(f"{self.name} hung up", hint=_HINT)
         return b"".join(chunks)
 
     def _parsed(self, body: bytes) -> Json:

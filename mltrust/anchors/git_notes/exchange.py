@@ -10,7 +10,7 @@ from mltrust.anchors.git_notes.publishing import Published
 from mltrust.anchors.git_notes.reading import Place, Reader
 from mltrust.anchors.git_notes.remote import Listing, Remote
 from mltrust.anchors.git_notes.repository import NOTES
-from mltrust.anchors.git_notes.writing import Writer
+from mltrust.anchors.git_notes.writing import Additions, Writer
 from mltrust.core.note import VerifierKey
 from mltrust.core.report import AnchorState
 from mltrust.errors import AnchorError, ContradictionError
@@ -81,19 +81,24 @@ class Exchange:
         fetched = self.fetch()
         places = self.reader.read()
         theirs = [place for place in places if place.ref in fetched]
-        self._refuse_removal(theirs, published, trusted)
+        lines = self._put_back(theirs, published, trusted)
         ours = next(place for place in places if place.ref == NOTES)
         sides = [ours.history, *(place.history for place in theirs)]
-        merged = writer.advance(sides, published.lines)
+        merged = writer.advance(sides, lines)
         return merged == ours.history.tip or writer.repository.swap(ours.history.tip, merged) is None
 
-    def _refuse_removal(self, theirs: Sequence[Place], published: Published, trusted: Sequence[VerifierKey]) -> None:
-        back = {record.digest for record in published.records}
-        for line, record in Judgement(theirs, trusted).gone().items():
-            if record.digest not in back:
+    def _put_back(self, theirs: Sequence[Place], published: Published, trusted: Sequence[VerifierKey]) -> Additions:
+        # What is published, and all else that counts for its digests and was removed at the remote.
+        lines = {annotated: set(some) for annotated, some in published.lines.items()}
+        for record, beside in Judgement(theirs, trusted).gone():
+            if record.digest not in {each.digest for each in published.records}:
                 message = f"the record of {record.time} for {record.digest} was removed at {self.remote.name}"
                 hint = "The notes here still have it. Publish its seal again, and push, to put it back there."
-                raise ContradictionError(message, state=AnchorState.REMOVED, hint=hint, evidence=(line.decode(),))
+                evidence = (record.format().decode(),)
+                raise ContradictionError(message, state=AnchorState.REMOVED, hint=hint, evidence=evidence)
+            for annotated in beside:
+                lines.setdefault(annotated, set()).add(record.format())
+        return lines
 
     def _ours(self) -> Place:
         return next(place for place in self.reader.read() if place.ref == NOTES)

@@ -64,10 +64,10 @@ class Judgement:
         """Return the places from which nothing that counts is gone."""
         return [place for place in self.places if not self._gone[place.ref]]
 
-    def gone(self, digest: Digest | None = None) -> dict[bytes, Record]:
-        """Return the records that count and are gone somewhere, of one digest or of all, by their line."""
-        found = [record for gone in self._gone.values() for record, _ in gone]
-        return {r.format(): r for r in found if digest is None or r.digest == str(digest)}
+    def gone(self, digest: Digest | None = None) -> list[tuple[Record, frozenset[str]]]:
+        """Return the records that count and are gone somewhere, of one digest or of all, and what they stood beside."""
+        found = {record.format(): (record, beside) for gone in self._gone.values() for record, beside in gone}
+        return [each for each in found.values() if digest is None or each[0].digest == str(digest)]
 
     def later(self, record: Record) -> bool:
         """Tell whether a record that counts gives the path of this one to another digest later."""

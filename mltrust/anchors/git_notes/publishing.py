@@ -74,7 +74,10 @@ class Publisher:
         raise trouble or AnchorError("the notes could not be written")
 
     def _record(self, request: Request, own: Judgement) -> Record:
-        known = [*(record for record, _ in own.records(request.digest)), *own.gone(request.digest).values()]
+        known = [
+            *(record for record, _ in own.records(request.digest)),
+            *(record for record, _ in own.gone(request.digest)),
+        ]
         same = [record for record in known if record.path == request.path]
         if same:
             return min(same, key=lambda record: (record.time, record.format()))
@@ -87,7 +90,8 @@ class Publisher:
         counting = Judgement(places, self.trusted)
         lines: dict[str, set[bytes]] = {}
         for request, record in zip(requests, records, strict=True):
-            lines.setdefault(request.annotated, set()).update({record.format()}, counting.gone(request.digest))
+            back = {gone.format() for gone, _ in counting.gone(request.digest)}
+            lines.setdefault(request.annotated, set()).update({record.format()}, back)
         return lines
 
 

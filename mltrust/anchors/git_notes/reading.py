@@ -38,7 +38,7 @@ class Reader:
 
         Raises:
             ContradictionError: One of them went back behind what was seen of it, or is gone.
-            AnchorError: There are none, or not all of their history is here.
+            AnchorError: Not all of their history is here.
         """
         places = self._places(only)
         try:
