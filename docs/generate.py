@@ -192,7 +192,7 @@ def schemas() -> dict[str, Json]:
             "sealed", "What seal did",
             seal=(str, ...), name=(str, ...), fingerprint=(Hex256, ...), statement=entry["digest"], suite=(str, ...),
             root=(Hex256, ...), content_root=hash_or_null, totals=totals, supersedes=(DigestText | None, ...),
-            receipts=receipts, notices=notices,
+            receipts=receipts, published=(list[str], ...), notices=notices,
         ),
         "fingerprint": _result(
             "fingerprint", "A fingerprint and what it is made of",

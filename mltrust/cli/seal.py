@@ -73,10 +73,11 @@ def seal(
             annotations=_annotations(annotation or ()),
             means=api.default_means(jobs, progress, engine),
         )
+    elsewhere = [backend.name for backend in anchors if not backend.carried]
     if format_ is Format.JSON:
-        console.result(json_v1.sealed(done.bundle, str(done.path), done.notices))
+        console.result(json_v1.sealed(done.bundle, str(done.path), done.notices, elsewhere))
     elif not console.quiet:
-        console.result(text.sealed(done.bundle, str(done.path), done.notices))
+        console.result(text.sealed(done.bundle, str(done.path), done.notices, elsewhere))
 
 
 def _anchors(uris: Sequence[str], how: Publishing, console: Console) -> "list[Anchor]":

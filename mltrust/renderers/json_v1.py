@@ -35,8 +35,8 @@ def difference(found: Difference) -> str:
     return document("diff", found.to_json())
 
 
-def sealed(bundle: Bundle, path: str, notices: Iterable[Notice]) -> str:
-    """Return what `seal` did."""
+def sealed(bundle: Bundle, path: str, notices: Iterable[Notice], elsewhere: Iterable[str] = ()) -> str:
+    """Return what `seal` did; `elsewhere` are the anchors that hold their evidence themselves."""
     predicate = read_seal(bundle.statement)
     fields: dict[str, Json] = {
         "seal": path,
@@ -45,6 +45,7 @@ def sealed(bundle: Bundle, path: str, notices: Iterable[Notice]) -> str:
         "statement": str(bundle.statement.digest()),
         **{key: predicate.to_json()[key] for key in ("suite", "root", "content_root", "totals", "supersedes")},
         "receipts": [receipt.to_json() for receipt in bundle.receipts],
+        "published": list(elsewhere),
         "notices": [notice.to_json() for notice in notices],
     }
     return document("sealed", fields)

@@ -1,6 +1,6 @@
 """Text for people: plain words first, colour as decoration, every outside name escaped."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from rich.filesize import decimal
 from rich.text import Text
@@ -122,16 +122,17 @@ def notices(found: Iterable[Notice]) -> Iterator[Text]:
         yield Text.assemble(("  note         ", "yellow"), f"{shown(notice.path)}: {printable(notice.message)}")
 
 
-def sealed(bundle: Bundle, path: str, found: Iterable[Notice]) -> Text:
-    """Render what `seal` did."""
+def sealed(bundle: Bundle, path: str, found: Iterable[Notice], elsewhere: Sequence[str] = ()) -> Text:
+    """Render what `seal` did; `elsewhere` are the anchors that hold their evidence themselves."""
     predicate = read_seal(bundle.statement)
     lines = [
         Text.assemble(("SEALED", "bold green"), f"  {shown(bundle.statement.subject[0].name)}  in {shown(path)}"),
         *_facts_of(predicate),
         *(_receipt_line(receipt) for receipt in bundle.receipts),
+        *(Text(f"  published    {printable(name)}") for name in elsewhere),
         *notices(found),
     ]
-    if not bundle.receipts:
+    if not bundle.receipts and not elsewhere:
         lines.append(Text("  not anchored: nobody vouches for it yet", style="yellow"))
     return _join(lines)
 

@@ -116,6 +116,7 @@ def _configure(world, trap):
     }.items():
         world.git("config", key, str(value))
     (world.repository / ".git/info/attributes").write_text("* filter=x diff=x merge=x\n")
+    (world.repository / ".git/objects/info/alternates").write_text(f"{world.root / 'remote/objects'}\n")
 
 
 def test_reading_and_publishing_run_nothing_of_the_repository(world):

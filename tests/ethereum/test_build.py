@@ -1,4 +1,6 @@
-"""Receipts built from what nodes tell: blocks with all kinds of transactions, and nodes that tell too little or lies."""
+"""Receipts built from what nodes tell: blocks with all kinds of transactions, nodes that tell too little, and lies."""
+
+from contextlib import suppress
 
 import pytest
 import rlp
@@ -115,12 +117,11 @@ def test_a_node_cannot_lie_about_a_block(made, between, field, value, method):
     """Whatever it alters makes no wrong receipt: either the truth is found another way, or nothing is."""
     made.chain.rpc("anvil_mine", "0x1")
     node = between(made.chain, altered(field, value, method))
-    try:
-        (receipt,) = made.publish(DIGEST, rpc=[node.url], timeout=2)
-    except AnchorError as error:
-        assert error.hint
-    else:
-        assert made.anchor().confirm(receipt, DIGEST).outcome is Outcome.PASS
+    receipts = []
+    with suppress(AnchorError):
+        receipts = made.publish(DIGEST, rpc=[node.url], timeout=2)
+    assert all(made.anchor().confirm(receipt, DIGEST).outcome is Outcome.PASS for receipt in receipts)
+    assert len(receipts) == (1 if method == "eth_getBlockReceipts" else 0)
 
 
 def test_a_header_with_a_field_of_a_later_fork(made, between):

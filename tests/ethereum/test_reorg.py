@@ -89,7 +89,7 @@ def test_the_commands_that_mend(anvil, deployed, tmp_path):
 
     anvil.rpc("anvil_reorg", 2, [[raw_of(made, 0), 0], [raw_of(made, 1), 1]])  # moved
     assert "--refresh" in made.run("verify", tmp_path / "data", *anchored, code=3)
-    made.run("anchors", seal, *anchored, "--refresh")
+    made.run("anchors", seal, *anchored, "--refresh", code=3)
     assert "not final yet" in made.run("verify", tmp_path / "data", *anchored, code=3)
 
     anvil.rpc("anvil_reorg", 1, [])  # dropped

@@ -146,6 +146,18 @@ def test_nothing_new_is_no_commit(folder):
     assert Writer(repository, 9).advance([first, then], {}) == then.tip
 
 
+def test_one_more_note_among_many_is_few_objects(folder):
+    repository = Repository.open(folder)
+    ids = _ids(repository.format, 701)
+    many = _history(repository, _write(repository, {oid: {b"a line"} for oid in ids[:-1]}))
+    before = len(_git(folder, "cat-file", "--batch-check", "--batch-all-objects", "--unordered").splitlines())
+    packs = list((folder / ".git/objects/pack").glob("*.pack"))
+    _write(repository, {ids[-1]: {b"another line"}}, [many])
+    after = _git(folder, "cat-file", "--batch-check", "--batch-all-objects", "--unordered").splitlines()
+    assert len(after) == before + 4  # a blob, its tree, the tree above, a commit
+    assert list((folder / ".git/objects/pack").glob("*.pack")) == packs
+
+
 def test_a_swap_from_another_value_does_nothing(folder):
     repository = Repository.open(folder)
     (one,) = _ids(repository.format, 1)

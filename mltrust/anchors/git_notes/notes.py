@@ -108,7 +108,7 @@ def _insert(tree: _Nested, path: tuple[bytes, ...], entry: tuple[bytes, str]) ->
         if not isinstance(below, dict):
             return
         tree = below
-    tree[name] = entry
+    tree.setdefault(name, entry)
 
 
 def _add(tree: Mapping[bytes, "tuple[bytes, str] | _Nested"], new: NewObjects) -> str:
