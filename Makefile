@@ -35,7 +35,7 @@ bench: $(VENV)/.bench  ## measure against the peers on the same bytes (QUICK=1: 
 	$(BIN)/python tests/bench/run.py $(if $(QUICK),--quick) $(ARGS)
 
 docs: $(VENV)/.test  ## write what is generated in docs/: the CLI reference and the JSON Schemas
-	$(BIN)/python docs/generate.py
+	$(BIN)/python docs/generate
 
 clean:  ## remove the environment and all caches
 	rm -rf $(VENV) tests/node/node_modules .bench .coverage .coverage.* .hypothesis .*_cache dist build

@@ -20,7 +20,7 @@ SCHEMAS = {path.name.removesuffix(".schema.json"): json.loads(path.read_text()) 
 
 @pytest.fixture(scope="module")
 def generate():
-    return runpy.run_path(str(DOCS / "generate.py"))
+    return runpy.run_path(str(DOCS / "generate"))
 
 
 def test_generating_again_changes_nothing(generate):
