@@ -1,6 +1,7 @@
 """Nodes that are slow, broken or hostile, and what is shown of them."""
 
 import json
+import re
 import socket
 import threading
 import time
@@ -26,7 +27,7 @@ def raw():
         def serve():
             for answer in answers:
                 connection, _ = listener.accept()
-                connection.recv(65536)
+                _read_request(connection)
                 for part in answer if isinstance(answer, list) else [answer]:
                     try:
                         time.sleep(part) if isinstance(part, float) else connection.sendall(part)
@@ -50,6 +51,17 @@ def raw():
         for connection in held:
             connection.close()
         listener.close()
+
+
+def _read_request(connection):
+    """Read all of it: to close with something unread would reset the connection."""
+    data = b""
+    while b"\r\n\r\n" not in data and (part := connection.recv(65536)):
+        data += part
+    head, _, body = data.partition(b"\r\n\r\n")
+    length = int(dict(re.findall(rb"(?im)^(content-length): *(\d+)", head.lower())).get(b"content-length", 0))
+    while len(body) < length and (part := connection.recv(65536)):
+        body += part
 
 
 def http(body, status="200 OK", headers=""):

@@ -100,6 +100,61 @@ def test_a_receipt_that_is_lost_is_found_on_the_chain(chain, user, deployed, mod
     reader.run("verify", model, "--anchor", "ethereum:local", "--author", STRANGER, code=1)
 
 
+def test_status_and_resume(anvil, deployed, model, tmp_path):
+    sealer = deployed(anvil).configure(timeout=0)
+    anvil.rpc("evm_setAutomine", False)
+    assert "in no block after 0 s" in sealer.run("seal", model, "--anchor", "ethereum:local", code=3)
+    assert not (model / "mltrust.seal.json").exists()
+    assert "nonce 1  sent  1 digest" in sealer.run("ethereum", "status")
+    assert "hint: Nothing is lost" in sealer.run("ethereum", "resume", code=3)
+    assert "replacing transaction" in sealer.run("ethereum", "resume", "--bump", code=3)
+    told = json.loads(sealer.run("ethereum", "status", "--to", "ethereum:local", "--format", "json"))
+    assert told["mediaType"] == "application/vnd.mltrust.ethereum-status.v1+json"
+    (batch,) = [each for each in told["transactions"] if each["purpose"] == "anchor"]
+    assert (batch["stage"], batch["digests"], len(batch["transactions"]), batch["paid_wei"]) == ("sent", 1, 2, None)
+
+    sealer.run("seal", model, "--no-anchor")  # what was to be sealed with the receipt
+    anvil.mine(4)
+    assert "1 seal with ethereum:local receipts" in sealer.run("ethereum", "resume")
+    assert "VERIFIED" in sealer.run("verify", model, "--anchor", "ethereum:local")
+    assert sealer.run("ethereum", "resume") == ""
+    anvil.stop()
+    assert "nonce 1  final  1 digest" in sealer.run("ethereum", "status", code=3)
+    sealer.run("ethereum", "resume", code=3)
+
+
+def test_a_seal_that_went_or_changed_is_left_alone(anvil, deployed, tmp_path):
+    sealer = deployed(anvil).configure(timeout=0)
+    anvil.rpc("evm_setAutomine", False)
+    seals = []
+    for name in ("stays", "changed", "gone"):
+        (tmp_path / name).write_text(name)
+        seals.append(api.seal(tmp_path / name).path)
+    sealer.run("anchor", *seals, "--to", "ethereum:local", code=3)
+    stays, changed, gone = seals
+    gone.unlink()
+    api.seal(tmp_path / "changed", annotations={"note": "another statement"})
+    before = changed.read_bytes()
+    anvil.mine(4)
+    assert "1 seal with ethereum:local receipts" in sealer.run("ethereum", "resume")
+    assert changed.read_bytes() == before
+    assert not gone.exists()
+    assert len(api.read_seal_file(stays).receipts) == 1
+    assert sealer.run("ethereum", "resume") == ""
+
+
+def test_what_is_not_ethereum_is_the_callers_error(anvil, user, tmp_path):
+    made = user(anvil)
+    made.folder.mkdir()
+    assert "no Ethereum chain is configured" in made.run("ethereum", "status", code=2)
+    assert "names no Ethereum chain" in made.run("ethereum", "status", "--to", f"ledger:{tmp_path}", code=2)
+    assert "no node is configured" in made.run("ethereum", "deploy", "--to", "ethereum:sepolia", code=2)
+    made.configure(signer="11" * 32)
+    told = made.run("ethereum", "deploy", "--to", "ethereum:local", code=2)
+    assert "a private key was given" in told
+    assert "1111" not in told
+
+
 @pytest.mark.slow
 def test_a_thousand_seals_in_one_transaction(anvil, deployed, tmp_path):
     sealer = deployed(anvil)

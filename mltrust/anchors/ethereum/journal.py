@@ -29,7 +29,7 @@ from mltrust.errors import AnchorError, FormatError
 
 MAX_BATCH = 2**16
 MAX_ATTEMPTS = 64
-LOCK_SECONDS = 60.0
+LOCK_SECONDS = 30.0
 
 _MAX_BYTES = 256 * 1024 * 1024
 _FOLDER = re.compile(r"0x[0-9a-f]{40}")

@@ -77,16 +77,21 @@ class Publishing:
     def resume(self, *, raise_fees: bool = False) -> Iterator[tuple[Entry, AnchorError | None]]:
         """End what was begun: yield each entry that is not over or delivered, as it is then, or why it is in no block.
 
-        `raise_fees` first replaces what is pending by a transaction that offers more, under the same nonce.
+        `raise_fees` first replaces what is pending by a transaction that offers more, under the same nonce. Where one
+        was waited for in vain, those after it are not waited for.
         """
+        session = self.session
         for entry in self.session.journal.entries():
             if entry.is_over or entry.delivered:
                 continue
             try:
                 now = self._raised(entry) if raise_fees and entry.is_pending else entry
-                yield settle(self.session, now), None
+                settled = settle(session, now)
             except AnchorError as error:
+                session = session.hurried()
                 yield entry, error
+            else:
+                yield settled, None
 
     def delivered(self, entry: Entry) -> None:
         """Note that the seal files hold the receipts of `entry`, if those are final: nothing more can become of it."""

@@ -19,8 +19,8 @@ from mltrust.core.names import shown
 from mltrust.errors import AnchorError, FormatError
 
 TIMEOUT_SECONDS = 20.0
-MAX_ANSWER_BYTES = 128 * 1024 * 1024  # the receipts of a full block are a few megabytes
-MAX_ANSWER_VALUES = 8_000_000
+MAX_ANSWER_BYTES = 64 * 1024 * 1024  # the receipts of a full block are a few megabytes
+MAX_ANSWER_VALUES = 2_000_000
 _CHUNK = 1 << 16
 _ATTEMPTS = 3
 _PAUSE_SECONDS = 0.5

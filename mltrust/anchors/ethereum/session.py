@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mltrust.anchors.ethereum import contract
@@ -11,7 +11,7 @@ from mltrust.anchors.ethereum.finality import require_chain
 from mltrust.anchors.ethereum.journal import Journal
 from mltrust.anchors.ethereum.node import Node
 from mltrust.anchors.ethereum.profiles import Config, Kind
-from mltrust.anchors.ethereum.rpc import UnreachableError
+from mltrust.anchors.ethereum.rpc import RefusedError, UnreachableError
 from mltrust.anchors.ethereum.writer import Writer
 from mltrust.errors import AnchorError, UsageError
 from mltrust.interfaces import Dialogue
@@ -47,6 +47,10 @@ class Session:
         if config.profile.kind is Kind.DEV and (genesis := found[0].block(0)) is not None:
             chain = f"{chain_id}-{genesis.hash.hex()[:_GENESIS_DIGITS]}"
         return cls(config, found, Journal(state, chain_id, chain), dialogue)
+
+    def hurried(self) -> "Session":
+        """Return the same, but waiting for no transaction."""
+        return replace(self, config=replace(self.config, timeout=0.0))
 
     @property
     def chain(self) -> str:
@@ -87,7 +91,7 @@ def _serving(nodes: Sequence[Node], chain_id: int) -> list[Node]:
         try:
             require_chain(node, chain_id)
             found.append(node)
-        except UnreachableError as error:
+        except (UnreachableError, RefusedError) as error:
             trouble = trouble or error
     if trouble is not None and not found:
         raise trouble

@@ -79,9 +79,9 @@ class _KeySigner:
     def __init__(self, key: str | bytes, where: str) -> None:
         try:
             self._account = _eth_account().from_key(key)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError):
             hint = "It is 32 bytes, written as 64 hexadecimal digits."
-            raise UsageError(f"{where} holds no private key", hint=hint) from error.with_traceback(None)
+            raise UsageError(f"{where} holds no private key", hint=hint) from None  # its text may hold a part of it
         self.address: bytes = bytes.fromhex(self._account.address[2:])
 
     def unlock(self) -> None:
@@ -121,9 +121,11 @@ class _KeystoreSigner:
                 password = self._dialogue.secret(f"the password of {self._path}")
             try:
                 key = _eth_account().decrypt(self._keystore, password)
-            except (ValueError, KeyError, TypeError, NotImplementedError) as error:
+            except (ValueError, KeyError, TypeError, NotImplementedError):
                 hint = "Is the password right? Is the file a keystore of version 3?"
-                raise UsageError(f"{self._path} cannot be opened", hint=hint) from error.with_traceback(None)
+                raise UsageError(
+                    f"{self._path} cannot be opened", hint=hint
+                ) from None  # its text may hold a part of it
             self._key = _KeySigner(bytes(key), str(self._path))
         return self._key
 
