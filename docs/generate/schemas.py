@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, create_model
 
-from mltrust.anchors.ethereum.evidence import Evidence as EthereumEvidence
+from mltrust.anchors.ethereum.proof.evidence import Evidence as EthereumEvidence
 from mltrust.anchors.git_notes.receipts import Evidence as NoteEvidence
 from mltrust.anchors.git_notes.record import Record
 from mltrust.anchors.ledger.anchored import AnchoredDocument

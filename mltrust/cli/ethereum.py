@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from mltrust.anchors.ethereum import EthereumAnchor
-    from mltrust.anchors.ethereum.journal import Entry, Stage
+    from mltrust.anchors.ethereum.sending.journal import Entry, Stage
     from mltrust.core.bundle import Bundle
     from mltrust.core.canonical import Json
 
@@ -83,7 +83,7 @@ def deploy(how: Publishing, console: Console, to: _To) -> None:
     Examples:
       mltrust ethereum deploy --to ethereum:sepolia --signer keystore:key.json
     """
-    from mltrust.anchors.ethereum.addresses import checksummed
+    from mltrust.anchors.ethereum.proof.addresses import checksummed
 
     backend = _open(to, console, how)
     publishing = backend.publishing()
@@ -195,7 +195,7 @@ def _observed(backend: "EthereumAnchor", console: Console) -> "tuple[Sequence[tu
 
 
 def _line(backend: "EthereumAnchor", entry: "Entry", stage: "Stage") -> str:
-    from mltrust.anchors.ethereum.offers import ether
+    from mltrust.anchors.ethereum.sending.offers import ether
 
     what = count(len(entry.listed()), "digest") if entry.digests else "deployment"
     cost = "" if entry.paid is None else f"  {ether(int(entry.paid))} ETH"

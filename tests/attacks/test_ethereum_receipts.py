@@ -10,9 +10,9 @@ from eth_keys import keys
 from eth_utils import keccak
 from trie import HexaryTrie
 
-from mltrust.anchors.ethereum import contract
-from mltrust.anchors.ethereum.batch import Batch
-from mltrust.anchors.ethereum.evidence import Evidence, ForeignReceiptError, prove, receipt_for
+from mltrust.anchors.ethereum.proof import contract
+from mltrust.anchors.ethereum.proof.batch import Batch
+from mltrust.anchors.ethereum.proof.evidence import Evidence, ForeignReceiptError, prove, receipt_for
 from mltrust.core.digest import Digest
 from mltrust.core.receipt import Receipt, TimeBounds
 from mltrust.core.report import AnchorState

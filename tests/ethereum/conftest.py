@@ -56,7 +56,7 @@ class Chain:
     counter: int = 0
 
     def rpc(self, method, *params):
-        from mltrust.anchors.ethereum.rpc import Rpc
+        from mltrust.anchors.ethereum.chain.rpc import Rpc
 
         return Rpc(self.url).call(method, *params)
 
@@ -348,7 +348,7 @@ def between(serve):
 
     def start(chain, change):
         def pass_on(request):
-            from mltrust.anchors.ethereum.rpc import RefusedError
+            from mltrust.anchors.ethereum.chain.rpc import RefusedError
 
             try:
                 return {"result": chain.rpc(request["method"], *request["params"])}

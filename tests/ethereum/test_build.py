@@ -7,8 +7,8 @@ import rlp
 from eth_account import Account
 
 from mltrust import Outcome
-from mltrust.anchors.ethereum import encoding
-from mltrust.anchors.ethereum.keccak import keccak256
+from mltrust.anchors.ethereum.chain import encoding
+from mltrust.anchors.ethereum.proof.keccak import keccak256
 from mltrust.core.digest import Digest
 from mltrust.errors import AnchorError, MltrustError
 from mltrust.interfaces import Submission
@@ -170,7 +170,7 @@ def test_an_unknown_header_field_ends_in_a_clear_error_or_in_the_raw_header(made
 
 
 def author(chain):
-    from mltrust.anchors.ethereum.addresses import checksummed
+    from mltrust.anchors.ethereum.proof.addresses import checksummed
 
     return checksummed(bytes.fromhex(chain.rpc("eth_accounts")[0][2:]))
 

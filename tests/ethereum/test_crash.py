@@ -12,7 +12,7 @@ import time
 import pytest
 
 from mltrust import Outcome, api
-from mltrust.anchors.ethereum import contract
+from mltrust.anchors.ethereum.proof import contract
 
 KILLS = int(os.environ.get("MLTRUST_KILLS", "15"))
 

@@ -3,11 +3,11 @@
 import pytest
 
 from mltrust import AnchorState, Outcome
-from mltrust.anchors.ethereum import contract
-from mltrust.anchors.ethereum.addresses import checksummed
-from mltrust.anchors.ethereum.batch import Batch
-from mltrust.anchors.ethereum.finality import Opinion, Said, judge
-from mltrust.anchors.ethereum.node import Block
+from mltrust.anchors.ethereum.chain.finality import Opinion, Said, judge
+from mltrust.anchors.ethereum.chain.node import Block
+from mltrust.anchors.ethereum.proof import contract
+from mltrust.anchors.ethereum.proof.addresses import checksummed
+from mltrust.anchors.ethereum.proof.batch import Batch
 from mltrust.errors import AnchorError, UsageError
 from mltrust.interfaces import Submission
 

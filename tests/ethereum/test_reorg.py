@@ -3,7 +3,7 @@
 import pytest
 
 from mltrust import AnchorState, Outcome, api
-from mltrust.anchors.ethereum.journal import Stage
+from mltrust.anchors.ethereum.sending.journal import Stage
 from mltrust.errors import AnchorError
 from mltrust.interfaces import Submission
 

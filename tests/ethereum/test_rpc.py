@@ -9,9 +9,9 @@ from contextlib import suppress
 
 import pytest
 
-from mltrust.anchors.ethereum import rpc as module
-from mltrust.anchors.ethereum.node import Node
-from mltrust.anchors.ethereum.rpc import RefusedError, Rpc, UnreachableError
+from mltrust.anchors.ethereum.chain import rpc as module
+from mltrust.anchors.ethereum.chain.node import Node
+from mltrust.anchors.ethereum.chain.rpc import RefusedError, Rpc, UnreachableError
 from mltrust.errors import AnchorError
 
 

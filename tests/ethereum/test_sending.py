@@ -6,9 +6,9 @@ import threading
 import pytest
 
 from mltrust import Outcome
-from mltrust.anchors.ethereum import following, sending
-from mltrust.anchors.ethereum.journal import Stage
-from mltrust.anchors.ethereum.writer import Writer
+from mltrust.anchors.ethereum.sending import following, sending
+from mltrust.anchors.ethereum.sending.journal import Stage
+from mltrust.anchors.ethereum.sending.writer import Writer
 from mltrust.core.digest import Digest
 from mltrust.errors import AnchorError, UsageError
 from mltrust.interfaces import Submission
@@ -354,7 +354,7 @@ def test_a_chain_that_began_again_has_a_journal_of_its_own(made, start_anvil, di
 
 
 def test_too_many_digests_are_refused(made, digests, monkeypatch):
-    monkeypatch.setattr("mltrust.anchors.ethereum.publishing.MAX_BATCH", 3)
+    monkeypatch.setattr("mltrust.anchors.ethereum.sending.publishing.MAX_BATCH", 3)
     with pytest.raises(UsageError, match="4 digests, at most 3"):
         made.anchor().publish(submissions(digests(4)))
 

@@ -3,8 +3,8 @@
 import pytest
 
 from mltrust import open_anchor
-from mltrust.anchors.ethereum.addresses import checksummed, parse_address
-from mltrust.anchors.ethereum.profiles import PROFILES, Kind, config_of
+from mltrust.anchors.ethereum.chain.profiles import PROFILES, Kind, config_of
+from mltrust.anchors.ethereum.proof.addresses import checksummed, parse_address
 from mltrust.errors import UsageError
 from mltrust.interfaces import Home
 

@@ -10,10 +10,10 @@ from eth_account import Account
 from keyring.backend import KeyringBackend
 from keyring.errors import KeyringLocked
 
-from mltrust.anchors.ethereum import signers
-from mltrust.anchors.ethereum.profiles import config_of
-from mltrust.anchors.ethereum.signers import open_signer
-from mltrust.anchors.ethereum.unsigned import Unsigned
+from mltrust.anchors.ethereum.chain.profiles import config_of
+from mltrust.anchors.ethereum.sending import signers
+from mltrust.anchors.ethereum.sending.signers import open_signer
+from mltrust.anchors.ethereum.sending.unsigned import Unsigned
 from mltrust.errors import AnchorError, UsageError
 
 KEY = "11" * 32

@@ -10,12 +10,12 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from trie import HexaryTrie
 
-from mltrust.anchors.ethereum import rlp
-from mltrust.anchors.ethereum.batch import Batch
-from mltrust.anchors.ethereum.evidence import prove
-from mltrust.anchors.ethereum.signature import sender
-from mltrust.anchors.ethereum.transaction import Transaction
-from mltrust.anchors.ethereum.trie import proven_value
+from mltrust.anchors.ethereum.proof import rlp
+from mltrust.anchors.ethereum.proof.batch import Batch
+from mltrust.anchors.ethereum.proof.evidence import prove
+from mltrust.anchors.ethereum.proof.signature import sender
+from mltrust.anchors.ethereum.proof.transaction import Transaction
+from mltrust.anchors.ethereum.proof.trie import proven_value
 from mltrust.core.digest import Digest
 from mltrust.core.receipt import Receipt
 from mltrust.errors import ContradictionError, FormatError

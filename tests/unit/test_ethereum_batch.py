@@ -5,7 +5,7 @@ import hashlib
 import pytest
 from pydantic import ValidationError
 
-from mltrust.anchors.ethereum.batch import Batch, Place
+from mltrust.anchors.ethereum.proof.batch import Batch, Place
 from mltrust.core.digest import Digest
 from mltrust.core.merkle import Tree, leaf_hash, node_hash
 

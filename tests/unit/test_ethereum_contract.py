@@ -13,8 +13,8 @@ from eth_utils import keccak
 from eth_utils.abi import event_abi_to_log_topic, function_abi_to_4byte_selector
 from web3 import EthereumTesterProvider, Web3
 
-from mltrust.anchors.ethereum import contract
-from mltrust.anchors.ethereum.contract import Anchored, Log
+from mltrust.anchors.ethereum.proof import contract
+from mltrust.anchors.ethereum.proof.contract import Anchored, Log
 
 NODE = Path(__file__).parents[1] / "node"
 PACKAGE = files("mltrust.anchors.ethereum")

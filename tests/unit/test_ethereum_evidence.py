@@ -7,7 +7,7 @@ import pytest
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from mltrust.anchors.ethereum.evidence import KIND, Evidence, ForeignReceiptError, Proven, prove, receipt_for
+from mltrust.anchors.ethereum.proof.evidence import KIND, Evidence, ForeignReceiptError, Proven, prove, receipt_for
 from mltrust.core.digest import Digest
 from mltrust.core.receipt import Receipt, TimeBounds
 from mltrust.errors import AnchorError, ContradictionError, FormatError

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mltrust.anchors.ethereum import rlp
+from mltrust.anchors.ethereum.proof import rlp
 from mltrust.errors import FormatError
 
 LOREM = b"Lorem ipsum dolor sit amet, consectetur adipisicing elit"

@@ -6,9 +6,9 @@ from eth_account import Account
 from eth_keys import keys
 from eth_keys.backends.native.ecdsa import ecdsa_raw_recover
 
-from mltrust.anchors.ethereum.keccak import keccak256
-from mltrust.anchors.ethereum.signature import address_of, sender
-from mltrust.anchors.ethereum.transaction import Transaction
+from mltrust.anchors.ethereum.proof.keccak import keccak256
+from mltrust.anchors.ethereum.proof.signature import address_of, sender
+from mltrust.anchors.ethereum.proof.transaction import Transaction
 from mltrust.errors import FormatError
 
 ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141

@@ -4,8 +4,8 @@ import pytest
 import rlp
 from trie import HexaryTrie
 
-from mltrust.anchors.ethereum.keccak import keccak256
-from mltrust.anchors.ethereum.trie import MAX_NODES, index_key, proven_value
+from mltrust.anchors.ethereum.proof.keccak import keccak256
+from mltrust.anchors.ethereum.proof.trie import MAX_NODES, index_key, proven_value
 from mltrust.errors import FormatError
 
 # From the trie tests that all clients share (trietest.json: "puppy", "dogs", "foo").

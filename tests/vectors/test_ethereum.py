@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mltrust.anchors.ethereum.evidence import prove
+from mltrust.anchors.ethereum.proof.evidence import prove
 from mltrust.core import canonical
 from mltrust.core.digest import Digest
 from mltrust.core.receipt import Receipt
@@ -24,7 +24,7 @@ import sys
 for name in ("web3", "eth_account", "eth_keys", "eth_utils", "eth_hash", "eth_abi", "rlp", "trie", "eth", "requests"):
     sys.modules[name] = None  # importing it fails
 
-from mltrust.anchors.ethereum.evidence import prove
+from mltrust.anchors.ethereum.proof.evidence import prove
 from mltrust.core.digest import Digest
 from mltrust.core.receipt import Receipt
 

@@ -1,7 +1,7 @@
 """Ethereum as an anchor: announcements in transactions, and receipts that convince without a node.
 
-Formats, all offline: `evidence` (a receipt) and what it is made of; `batch` (many digests behind one), `contract`.
-Asking nodes: `rpc`, `node`, `finality`, `build`. Sending: `publishing` and what it steps through, `journal`.
+`proof` is what a receipt proves, offline. `chain` asks nodes and builds receipts. `sending` sends, with a journal.
+`anchor` brings them together; `search` looks for announcements, `memory` keeps what was seen final.
 """
 
 from mltrust.anchors.ethereum.anchor import EthereumAnchor

@@ -3,19 +3,20 @@
 from collections.abc import Sequence
 from typing import ClassVar, Self
 
-from mltrust.anchors.ethereum import contract, search
-from mltrust.anchors.ethereum.addresses import checksummed
-from mltrust.anchors.ethereum.build import build
-from mltrust.anchors.ethereum.evidence import Evidence, ForeignReceiptError, Proven, prove, receipt_for
-from mltrust.anchors.ethereum.finality import GIVEN_BLOCK, REMEMBERED, SINGLE_RPC, Judgement, ask, judge
-from mltrust.anchors.ethereum.journal import Journal
+from mltrust.anchors.ethereum import search
+from mltrust.anchors.ethereum.chain.build import build
+from mltrust.anchors.ethereum.chain.finality import GIVEN_BLOCK, REMEMBERED, SINGLE_RPC, Judgement, ask, judge
+from mltrust.anchors.ethereum.chain.node import Block, Node
+from mltrust.anchors.ethereum.chain.profiles import SCHEME, SETTINGS, Config, Kind, config_of
+from mltrust.anchors.ethereum.chain.rpc import Rpc
 from mltrust.anchors.ethereum.memory import Memory
-from mltrust.anchors.ethereum.node import Block, Node
-from mltrust.anchors.ethereum.profiles import SCHEME, SETTINGS, Config, Kind, config_of
-from mltrust.anchors.ethereum.publishing import Publishing, receipts_of
-from mltrust.anchors.ethereum.rpc import Rpc
-from mltrust.anchors.ethereum.sending import RESUME
-from mltrust.anchors.ethereum.session import Session, no_node
+from mltrust.anchors.ethereum.proof import contract
+from mltrust.anchors.ethereum.proof.addresses import checksummed
+from mltrust.anchors.ethereum.proof.evidence import Evidence, ForeignReceiptError, Proven, prove, receipt_for
+from mltrust.anchors.ethereum.sending.journal import Journal
+from mltrust.anchors.ethereum.sending.publishing import Publishing, receipts_of
+from mltrust.anchors.ethereum.sending.sending import RESUME
+from mltrust.anchors.ethereum.sending.session import Session, no_node
 from mltrust.core.digest import Digest
 from mltrust.core.receipt import Receipt
 from mltrust.core.report import AnchorState, Check, CheckKind, Outcome

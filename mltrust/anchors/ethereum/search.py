@@ -4,13 +4,13 @@ A digest of a larger batch cannot be searched for, since its commitment is not k
 what is found is proven anew, and that nothing is found proves nothing.
 """
 
-from mltrust.anchors.ethereum import contract
-from mltrust.anchors.ethereum.batch import Batch, Place
-from mltrust.anchors.ethereum.build import build
-from mltrust.anchors.ethereum.evidence import prove, receipt_for
-from mltrust.anchors.ethereum.node import Node, Object
-from mltrust.anchors.ethereum.rpc import RefusedError
-from mltrust.anchors.ethereum.session import Session
+from mltrust.anchors.ethereum.chain.build import build
+from mltrust.anchors.ethereum.chain.node import Node, Object
+from mltrust.anchors.ethereum.chain.rpc import RefusedError
+from mltrust.anchors.ethereum.proof import contract
+from mltrust.anchors.ethereum.proof.batch import Batch, Place
+from mltrust.anchors.ethereum.proof.evidence import prove, receipt_for
+from mltrust.anchors.ethereum.sending.session import Session
 from mltrust.core.canonical import Json
 from mltrust.core.digest import Digest
 from mltrust.core.receipt import Receipt

@@ -22,8 +22,8 @@ from eth_utils import keccak
 from trie import HexaryTrie
 from web3 import EthereumTesterProvider, Web3
 
-from mltrust.anchors.ethereum import contract
-from mltrust.anchors.ethereum.batch import Batch
+from mltrust.anchors.ethereum.proof import contract
+from mltrust.anchors.ethereum.proof.batch import Batch
 from mltrust.core.digest import Digest
 
 HERE = Path(__file__).parent

@@ -11,13 +11,13 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from mltrust.anchors.ethereum import contract
-from mltrust.anchors.ethereum.batch import Place
-from mltrust.anchors.ethereum.header import Header
-from mltrust.anchors.ethereum.receipt_rlp import TransactionReceipt
-from mltrust.anchors.ethereum.signature import PUBLIC_KEY_SIZE, sender
-from mltrust.anchors.ethereum.transaction import MAX_CHAIN_ID, Transaction
-from mltrust.anchors.ethereum.trie import MAX_NODES, index_key, proven_value
+from mltrust.anchors.ethereum.proof import contract
+from mltrust.anchors.ethereum.proof.batch import Place
+from mltrust.anchors.ethereum.proof.header import Header
+from mltrust.anchors.ethereum.proof.receipt_rlp import TransactionReceipt
+from mltrust.anchors.ethereum.proof.signature import PUBLIC_KEY_SIZE, sender
+from mltrust.anchors.ethereum.proof.transaction import MAX_CHAIN_ID, Transaction
+from mltrust.anchors.ethereum.proof.trie import MAX_NODES, index_key, proven_value
 from mltrust.core.digest import Digest
 from mltrust.core.model import Document, first_surprise
 from mltrust.core.receipt import Receipt, TimeBounds

@@ -2,15 +2,14 @@
 
 from dataclasses import dataclass
 
-from mltrust.anchors.ethereum import rlp
-from mltrust.anchors.ethereum.addresses import checksummed
-from mltrust.anchors.ethereum.keccak import keccak256
-from mltrust.anchors.ethereum.signature import address_of
-from mltrust.anchors.ethereum.transaction import Transaction
+from mltrust.anchors.ethereum.chain.recovery import public_key
+from mltrust.anchors.ethereum.proof import rlp
+from mltrust.anchors.ethereum.proof.addresses import checksummed
+from mltrust.anchors.ethereum.proof.keccak import keccak256
+from mltrust.anchors.ethereum.proof.signature import address_of
+from mltrust.anchors.ethereum.proof.transaction import Transaction
 from mltrust.core.canonical import Json
 from mltrust.errors import AnchorError, FormatError
-
-INSTALL = "Run: pip install 'mltrust[ethereum]'"
 
 _TYPE = b"\x02"
 _SIGNATURE_FIELDS = 3
@@ -78,25 +77,6 @@ class Unsigned:
         if address_of(public_key(parsed)) != address:
             raise AnchorError("the signer signed with another key than that of its address", hint="Nothing was sent.")
         return keccak256(raw)
-
-
-def public_key(transaction: Transaction) -> bytes:
-    """Return the 64 bytes of the key that signed, recovered from the signature.
-
-    Raises:
-        AnchorError: The signature is none, or the extra is not installed.
-    """
-    try:
-        from eth_keys.datatypes import Signature
-        from eth_keys.exceptions import BadSignature
-        from eth_utils.exceptions import ValidationError
-    except ImportError as error:
-        raise AnchorError("this needs the extra ethereum", hint=INSTALL) from error
-    try:
-        signature = Signature(vrs=(transaction.parity, transaction.r, transaction.s))
-        return bytes(signature.recover_public_key_from_msg_hash(transaction.signing_hash).to_bytes())
-    except (BadSignature, ValidationError) as error:
-        raise AnchorError("the transaction has a false signature") from error
 
 
 def _minimal(value: int) -> bytes:

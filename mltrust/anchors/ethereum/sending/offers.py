@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from decimal import ROUND_UP, Context, Decimal
 
-from mltrust.anchors.ethereum.addresses import checksummed
-from mltrust.anchors.ethereum.profiles import GWEI, WEI, Kind
-from mltrust.anchors.ethereum.session import Session
-from mltrust.anchors.ethereum.unsigned import Unsigned
-from mltrust.anchors.ethereum.writer import Fees
+from mltrust.anchors.ethereum.chain.profiles import GWEI, WEI, Kind
+from mltrust.anchors.ethereum.proof.addresses import checksummed
+from mltrust.anchors.ethereum.sending.session import Session
+from mltrust.anchors.ethereum.sending.unsigned import Unsigned
+from mltrust.anchors.ethereum.sending.writer import Fees
 from mltrust.errors import AnchorError, UsageError
 
 _SHOWN_DIGITS = 4

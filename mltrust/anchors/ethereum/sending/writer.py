@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from mltrust.anchors.ethereum.addresses import checksummed
-from mltrust.anchors.ethereum.node import Node
-from mltrust.anchors.ethereum.rpc import RefusedError, Rpc, UnreachableError
-from mltrust.anchors.ethereum.unsigned import INSTALL
+from mltrust.anchors.ethereum.chain.node import Node
+from mltrust.anchors.ethereum.chain.recovery import INSTALL
+from mltrust.anchors.ethereum.chain.rpc import RefusedError, Rpc, UnreachableError
+from mltrust.anchors.ethereum.proof.addresses import checksummed
 from mltrust.errors import AnchorError
 
 if TYPE_CHECKING:

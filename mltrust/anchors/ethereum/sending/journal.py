@@ -18,8 +18,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from mltrust.anchors.ethereum.batch import Batch
-from mltrust.anchors.ethereum.evidence import Evidence
+from mltrust.anchors.ethereum.proof.batch import Batch
+from mltrust.anchors.ethereum.proof.evidence import Evidence
 from mltrust.core import canonical
 from mltrust.core.canonical import MAX_INTEGER
 from mltrust.core.digest import DIGEST_SIZE, Digest

@@ -6,7 +6,7 @@ Hashes are 32 bytes, addresses 20; a number the node does not know is None.
 import re
 from dataclasses import dataclass
 
-from mltrust.anchors.ethereum.rpc import RefusedError, Rpc, UnreachableError
+from mltrust.anchors.ethereum.chain.rpc import RefusedError, Rpc, UnreachableError
 from mltrust.core.canonical import Json
 
 _QUANTITY = re.compile(r"0x[0-9a-fA-F]{1,64}")

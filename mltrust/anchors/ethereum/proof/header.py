@@ -7,8 +7,8 @@ fifteenth are not read, so that the headers of later forks are read too.
 from dataclasses import dataclass
 from typing import Self
 
-from mltrust.anchors.ethereum import rlp
-from mltrust.anchors.ethereum.keccak import keccak256
+from mltrust.anchors.ethereum.proof import rlp
+from mltrust.anchors.ethereum.proof.keccak import keccak256
 from mltrust.errors import FormatError
 
 _U64 = 2**64 - 1

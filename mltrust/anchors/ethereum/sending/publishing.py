@@ -3,16 +3,16 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from mltrust.anchors.ethereum import contract
-from mltrust.anchors.ethereum.addresses import checksummed
-from mltrust.anchors.ethereum.batch import Batch
-from mltrust.anchors.ethereum.evidence import receipt_for
-from mltrust.anchors.ethereum.following import observed, settle
-from mltrust.anchors.ethereum.journal import MAX_BATCH, Entry, Purpose, Stage
-from mltrust.anchors.ethereum.offers import offer
-from mltrust.anchors.ethereum.sending import Message, bump, submit
-from mltrust.anchors.ethereum.session import Session
-from mltrust.anchors.ethereum.signers import TransactionSigner, open_signer
+from mltrust.anchors.ethereum.proof import contract
+from mltrust.anchors.ethereum.proof.addresses import checksummed
+from mltrust.anchors.ethereum.proof.batch import Batch
+from mltrust.anchors.ethereum.proof.evidence import receipt_for
+from mltrust.anchors.ethereum.sending.following import observed, settle
+from mltrust.anchors.ethereum.sending.journal import MAX_BATCH, Entry, Purpose, Stage
+from mltrust.anchors.ethereum.sending.offers import offer
+from mltrust.anchors.ethereum.sending.sending import Message, bump, submit
+from mltrust.anchors.ethereum.sending.session import Session
+from mltrust.anchors.ethereum.sending.signers import TransactionSigner, open_signer
 from mltrust.core.digest import Digest
 from mltrust.core.names import count
 from mltrust.core.receipt import Receipt

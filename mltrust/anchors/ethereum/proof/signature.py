@@ -8,8 +8,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from mltrust.anchors.ethereum.keccak import keccak256
-from mltrust.anchors.ethereum.transaction import ADDRESS_SIZE, Transaction
+from mltrust.anchors.ethereum.proof.keccak import keccak256
+from mltrust.anchors.ethereum.proof.transaction import ADDRESS_SIZE, Transaction
 from mltrust.errors import AnchorError, FormatError
 
 PUBLIC_KEY_SIZE = 64

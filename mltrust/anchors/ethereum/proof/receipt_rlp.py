@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Self
 
-from mltrust.anchors.ethereum import rlp
-from mltrust.anchors.ethereum.contract import Log
-from mltrust.anchors.ethereum.transaction import split_type
+from mltrust.anchors.ethereum.proof import rlp
+from mltrust.anchors.ethereum.proof.contract import Log
+from mltrust.anchors.ethereum.proof.transaction import split_type
 from mltrust.errors import FormatError
 
 _U64 = 2**64 - 1

@@ -7,8 +7,8 @@ unknown type is, such as the deposits of the OP stack, which nobody signed.
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
-from mltrust.anchors.ethereum import rlp
-from mltrust.anchors.ethereum.keccak import keccak256
+from mltrust.anchors.ethereum.proof import rlp
+from mltrust.anchors.ethereum.proof.keccak import keccak256
 from mltrust.errors import FormatError
 
 ADDRESS_SIZE = 20

@@ -2,14 +2,14 @@
 
 from contextlib import suppress
 
-from mltrust.anchors.ethereum.addresses import checksummed
-from mltrust.anchors.ethereum.build import MovedError, build
-from mltrust.anchors.ethereum.evidence import Evidence, prove, receipt_for
-from mltrust.anchors.ethereum.journal import Attempt, Entry, Purpose, Stage
-from mltrust.anchors.ethereum.node import Node, Place
-from mltrust.anchors.ethereum.rpc import RefusedError
-from mltrust.anchors.ethereum.sending import BUMP, RESUME, rebroadcast
-from mltrust.anchors.ethereum.session import Session
+from mltrust.anchors.ethereum.chain.build import MovedError, build
+from mltrust.anchors.ethereum.chain.node import Node, Place
+from mltrust.anchors.ethereum.chain.rpc import RefusedError
+from mltrust.anchors.ethereum.proof.addresses import checksummed
+from mltrust.anchors.ethereum.proof.evidence import Evidence, prove, receipt_for
+from mltrust.anchors.ethereum.sending.journal import Attempt, Entry, Purpose, Stage
+from mltrust.anchors.ethereum.sending.sending import BUMP, RESUME, rebroadcast
+from mltrust.anchors.ethereum.sending.session import Session
 from mltrust.errors import AnchorError
 
 _POLL_SECONDS = 0.1

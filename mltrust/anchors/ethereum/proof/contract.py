@@ -25,7 +25,7 @@ SALT = bytes(32)
 SELECTOR = bytes.fromhex("db2c4aca")
 TOPIC = bytes.fromhex("0733e5a0823eaea6686da77c223c685bd0c96ab61f1323c5ab21d5ecc786f53a")
 
-_ARTIFACT = json.loads(files(__package__).joinpath("AnchorLog.json").read_bytes())
+_ARTIFACT = json.loads(files("mltrust.anchors.ethereum").joinpath("AnchorLog.json").read_bytes())
 DEPLOYMENT = SALT + bytes.fromhex(_ARTIFACT["bytecode"])
 """The data of the transaction to `FACTORY` that deploys AnchorLog."""
 

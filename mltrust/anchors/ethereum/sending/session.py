@@ -5,14 +5,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from mltrust.anchors.ethereum import contract
-from mltrust.anchors.ethereum.addresses import checksummed
-from mltrust.anchors.ethereum.finality import require_chain
-from mltrust.anchors.ethereum.journal import Journal
-from mltrust.anchors.ethereum.node import Node
-from mltrust.anchors.ethereum.profiles import Config, Kind
-from mltrust.anchors.ethereum.rpc import RefusedError, UnreachableError
-from mltrust.anchors.ethereum.writer import Writer
+from mltrust.anchors.ethereum.chain.finality import require_chain
+from mltrust.anchors.ethereum.chain.node import Node
+from mltrust.anchors.ethereum.chain.profiles import Config, Kind
+from mltrust.anchors.ethereum.chain.rpc import RefusedError, UnreachableError
+from mltrust.anchors.ethereum.proof import contract
+from mltrust.anchors.ethereum.proof.addresses import checksummed
+from mltrust.anchors.ethereum.sending.journal import Journal
+from mltrust.anchors.ethereum.sending.writer import Writer
 from mltrust.errors import AnchorError, UsageError
 from mltrust.interfaces import Dialogue
 

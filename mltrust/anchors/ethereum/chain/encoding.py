@@ -7,9 +7,9 @@ a node tells in its own way, ends as "not the bytes" and never as a wrong proof.
 import re
 from collections.abc import Mapping, Sequence
 
-from mltrust.anchors.ethereum import rlp
-from mltrust.anchors.ethereum.keccak import keccak256
-from mltrust.anchors.ethereum.node import Object
+from mltrust.anchors.ethereum.chain.node import Object
+from mltrust.anchors.ethereum.proof import rlp
+from mltrust.anchors.ethereum.proof.keccak import keccak256
 from mltrust.core.canonical import Json
 from mltrust.errors import FormatError
 

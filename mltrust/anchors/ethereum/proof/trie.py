@@ -7,8 +7,8 @@ if it is shorter than 32 bytes, by standing in it; those that stand in another a
 from collections import deque
 from collections.abc import Sequence
 
-from mltrust.anchors.ethereum import rlp
-from mltrust.anchors.ethereum.keccak import keccak256
+from mltrust.anchors.ethereum.proof import rlp
+from mltrust.anchors.ethereum.proof.keccak import keccak256
 from mltrust.errors import FormatError
 
 MAX_NODES = 64

@@ -2,7 +2,7 @@
 
 import re
 
-from mltrust.anchors.ethereum.keccak import keccak256
+from mltrust.anchors.ethereum.proof.keccak import keccak256
 from mltrust.errors import UsageError
 
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")

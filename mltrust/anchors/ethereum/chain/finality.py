@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
 
-from mltrust.anchors.ethereum.node import Block, Node
+from mltrust.anchors.ethereum.chain.node import Block, Node
 from mltrust.core.names import count
 from mltrust.core.report import AnchorState, Outcome
 from mltrust.errors import AnchorError

@@ -18,10 +18,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
-from mltrust.anchors.ethereum.addresses import checksummed, looks_like_a_key, parse_address
-from mltrust.anchors.ethereum.known_accounts import KNOWN
-from mltrust.anchors.ethereum.profiles import Config, Kind
-from mltrust.anchors.ethereum.unsigned import INSTALL, Unsigned
+from mltrust.anchors.ethereum.chain.profiles import Config, Kind
+from mltrust.anchors.ethereum.chain.recovery import INSTALL
+from mltrust.anchors.ethereum.proof.addresses import checksummed, looks_like_a_key, parse_address
+from mltrust.anchors.ethereum.sending.known_accounts import KNOWN
+from mltrust.anchors.ethereum.sending.unsigned import Unsigned
 from mltrust.core import canonical
 from mltrust.disk.documents import read_document
 from mltrust.errors import AnchorError, FormatError, UnreadableError, UsageError

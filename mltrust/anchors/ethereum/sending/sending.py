@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from mltrust.anchors.ethereum.journal import MAX_ATTEMPTS, Attempt, Entry, Purpose, Stage
-from mltrust.anchors.ethereum.offers import Offer, raised
-from mltrust.anchors.ethereum.rpc import RefusedError
-from mltrust.anchors.ethereum.session import Session
-from mltrust.anchors.ethereum.signers import TransactionSigner
-from mltrust.anchors.ethereum.unsigned import Unsigned
-from mltrust.anchors.ethereum.writer import Taken
+from mltrust.anchors.ethereum.chain.rpc import RefusedError
+from mltrust.anchors.ethereum.sending.journal import MAX_ATTEMPTS, Attempt, Entry, Purpose, Stage
+from mltrust.anchors.ethereum.sending.offers import Offer, raised
+from mltrust.anchors.ethereum.sending.session import Session
+from mltrust.anchors.ethereum.sending.signers import TransactionSigner
+from mltrust.anchors.ethereum.sending.unsigned import Unsigned
+from mltrust.anchors.ethereum.sending.writer import Taken
 from mltrust.core.digest import Digest
 from mltrust.errors import AnchorError
 

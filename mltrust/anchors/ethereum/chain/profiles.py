@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError
 
-from mltrust.anchors.ethereum.addresses import parse_address
+from mltrust.anchors.ethereum.proof.addresses import parse_address
 from mltrust.core.canonical import MAX_INTEGER
 from mltrust.core.model import Document, first_surprise
 from mltrust.errors import UsageError

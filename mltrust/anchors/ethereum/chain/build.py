@@ -7,19 +7,20 @@ the roots in the header. So a node cannot lie here. Which block is final rests o
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from mltrust.anchors.ethereum import encoding, rlp
-from mltrust.anchors.ethereum.batch import Place as BatchPlace
-from mltrust.anchors.ethereum.batch import commitment
-from mltrust.anchors.ethereum.contract import decode_event
-from mltrust.anchors.ethereum.evidence import Evidence, ReceiptProof, TransactionProof
-from mltrust.anchors.ethereum.header import Header
-from mltrust.anchors.ethereum.keccak import keccak256
-from mltrust.anchors.ethereum.node import Node, Object, Place
-from mltrust.anchors.ethereum.receipt_rlp import TransactionReceipt
-from mltrust.anchors.ethereum.rpc import RefusedError
-from mltrust.anchors.ethereum.transaction import Transaction
-from mltrust.anchors.ethereum.trie import index_key
-from mltrust.anchors.ethereum.unsigned import INSTALL, public_key
+from mltrust.anchors.ethereum.chain import encoding
+from mltrust.anchors.ethereum.chain.node import Node, Object, Place
+from mltrust.anchors.ethereum.chain.recovery import INSTALL, public_key
+from mltrust.anchors.ethereum.chain.rpc import RefusedError
+from mltrust.anchors.ethereum.proof import rlp
+from mltrust.anchors.ethereum.proof.batch import Place as BatchPlace
+from mltrust.anchors.ethereum.proof.batch import commitment
+from mltrust.anchors.ethereum.proof.contract import decode_event
+from mltrust.anchors.ethereum.proof.evidence import Evidence, ReceiptProof, TransactionProof
+from mltrust.anchors.ethereum.proof.header import Header
+from mltrust.anchors.ethereum.proof.keccak import keccak256
+from mltrust.anchors.ethereum.proof.receipt_rlp import TransactionReceipt
+from mltrust.anchors.ethereum.proof.transaction import Transaction
+from mltrust.anchors.ethereum.proof.trie import index_key
 from mltrust.core.canonical import Json
 from mltrust.errors import AnchorError, FormatError
 

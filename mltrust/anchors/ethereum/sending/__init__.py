@@ -1,0 +1,1 @@
+"""Sending transactions: signed, written to a journal, sent, followed to their end; never one batch under two nonces."""
