@@ -19,7 +19,6 @@ if TYPE_CHECKING:
         diff,
         fingerprint,
         prove,
-        read_seal_file,
         seal,
         verify,
     )
@@ -31,12 +30,13 @@ if TYPE_CHECKING:
     from mltrust.errors import MltrustError, NotVerifiedError, UnreadableError, UsageError
     from mltrust.interfaces import Anchor, Home, Means, Progress, Quorum, Submission, Trust
     from mltrust.opening import anchor_by_key, open_anchor
+    from mltrust.sealfile import read_seal_file
 
 __version__ = "0.1.0"
 
 # Where each public name lives. It is imported when first used: `mltrust --help` needs none of them.
 _HOMES = {
-    "mltrust.api": ("Fingerprint Sealed anchor check default_means diff fingerprint prove read_seal_file seal verify"),
+    "mltrust.api": ("Fingerprint Sealed anchor check default_means diff fingerprint prove seal verify"),
     "mltrust.configuration": "Configuration",
     "mltrust.core.bundle": "Bundle",
     "mltrust.core.changes": "Change ChangeKind Difference",
@@ -45,6 +45,7 @@ _HOMES = {
     "mltrust.errors": "MltrustError NotVerifiedError UnreadableError UsageError",
     "mltrust.interfaces": "Anchor Home Means Progress Quorum Submission Trust",
     "mltrust.opening": "anchor_by_key open_anchor",
+    "mltrust.sealfile": "read_seal_file",
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
 

@@ -7,18 +7,19 @@ from os import PathLike
 from pathlib import Path
 
 from mltrust import operations, registry
-from mltrust.core.bundle import MAX_SEAL_BYTES, MEDIA_TYPE, Bundle
+from mltrust.core.bundle import MEDIA_TYPE, Bundle
 from mltrust.core.changes import Difference
 from mltrust.core.digest import BLAKE3, Suite, suite_for, suite_named
-from mltrust.core.exclusion import DEFAULT_EXCLUDE, SEAL_NAME, Exclusions
+from mltrust.core.exclusion import DEFAULT_EXCLUDE, Exclusions
 from mltrust.core.manifest import Manifest
 from mltrust.core.proof import MAX_PROOF_BYTES, Proof
 from mltrust.core.report import Check, Notice, Report
-from mltrust.disk.documents import read_document, write_atomically
-from mltrust.errors import ArtifactError, FormatError, SealError, UnreadableError, UsageError, WriteError
+from mltrust.disk.documents import read_document
+from mltrust.errors import ArtifactError, FormatError, MltrustError, UnreadableError, UsageError, WriteError
 from mltrust.interfaces import Anchor, ArtifactReader, ArtifactSource, Means, Progress, Silent, Trust
 from mltrust.operations.diff import Side
 from mltrust.operations.seal import Labels
+from mltrust.sealfile import SealFile, put, read_seal_file, seal_file, seal_path
 from mltrust.statements.seal import SealPredicate, fingerprint_of, read_seal
 
 AnyPath = str | PathLike[str]
@@ -73,14 +74,30 @@ def seal(
     if target.is_dir() or not target.parent.is_dir():  # known before anything is read or published
         raise WriteError(f"{target}: cannot be written", hint="Name a file in a folder that is there.")
     source = _source(path, _exclusions(path, target, exclude), name)
-    previous = read_seal_file(target) if target.exists() else None
+    seen = SealFile.read(target) if target.exists() else None
+    previous = seen.bundle if seen else None
     labels = Labels(source.name, dict(annotations or {}))
     bundle, found = operations.seal(source, means or default_means(), suite_for(suite), labels, previous)
-    for backend in sorted(anchors, key=lambda anchor: not anchor.carried):  # those that see the file see all of it
-        (bundle,) = operations.anchor([operations.Placed(bundle, target)], backend)
+    bundle = _published(operations.Placed(bundle, target), anchors)
     if bundle != previous:  # what says the same stays as it is, to the byte
-        write_atomically(target, bundle.to_json())
+        bundle = put(target, bundle, seen)
     return Sealed(bundle, target, found)
+
+
+def _published(seal: operations.Placed, anchors: Sequence[Anchor]) -> Bundle:
+    """Publish through one anchor after the other; those that look at the file come last, and see all of it."""
+    done: list[str] = []
+    bundle = seal.bundle
+    for backend in sorted(anchors, key=lambda anchor: not anchor.carried):
+        try:
+            (bundle,) = operations.anchor([operations.Placed(bundle, seal.path)], backend)
+        except MltrustError as error:
+            if done:
+                again = f"It is published in {', '.join(done)} already; run it again, nothing is published twice."
+                error.hint = f"{error.hint} {again}" if error.hint else again
+            raise
+        done.append(backend.name)
+    return bundle
 
 
 def verify(artifact: AnyPath, *, trust: Trust, seal: AnyPath | None = None, means: Means | None = None) -> Report:
@@ -136,15 +153,22 @@ def check(proof: AnyPath, *, trust: Trust, content: AnyPath | None = None, means
 
 
 def anchor(seals: Sequence[AnyPath], backend: Anchor) -> list[Bundle]:
-    """Publish the statements of several seals through one anchor and add the receipts to the seal files."""
-    paths = [Path(seal) for seal in seals]
-    before = [read_seal_file(path, whole=True) for path in paths]
-    bundles = operations.anchor(
-        [operations.Placed(bundle, path) for path, bundle in zip(paths, before, strict=True)], backend
-    )
-    for path, old, bundle in zip(paths, before, bundles, strict=True):
-        if bundle != old:
-            write_atomically(path, bundle.to_json())
+    """Publish the statements of several seals through one anchor and add the receipts to the seal files.
+
+    Raises:
+        WriteError: Published, but some of the seal files could not be written or state something else by now.
+    """
+    found = [SealFile.read(Path(seal), whole=True) for seal in seals]
+    bundles = operations.anchor([operations.Placed(seal.bundle, seal.path) for seal in found], backend)
+    troubles: list[MltrustError] = []
+    for seal, bundle in zip(found, bundles, strict=True):
+        try:
+            seal.update(lambda now, bundle=bundle: now.with_receipts(bundle.receipts))  # type: ignore[misc]
+        except MltrustError as error:
+            troubles.append(error)
+    if troubles:
+        what = f"published, but {len(troubles)} of {len(found)} seal files have no receipt: {troubles[0]}"
+        raise WriteError(what, hint="Run it again once that is mended; nothing is published twice.")
     return bundles
 
 
@@ -153,13 +177,12 @@ def consult(seal: AnyPath, trust: Trust, *, refresh: bool = False) -> tuple[Bund
 
     `refresh` first asks them for their receipts as they are today, and writes those into the seal file.
     """
-    path = Path(seal)
-    bundle = read_seal_file(path, whole=True)
+    found = SealFile.read(Path(seal), whole=True)
+    bundle = found.bundle
     if refresh:
-        old, bundle = bundle, operations.refresh(bundle, trust.everybody)
-        if bundle != old:
-            write_atomically(path, bundle.to_json())
-    return bundle, list(operations.vouching(bundle.statement, bundle.receipts, bundle.signatures, trust, path))
+        renewed = operations.refresh(bundle, trust.everybody)
+        bundle = found.update(lambda now: now.with_renewed(renewed))
+    return bundle, list(operations.vouching(bundle.statement, bundle.receipts, bundle.signatures, trust, found.path))
 
 
 def default_means(jobs: int | None = None, progress: Progress | None = None, engine: str = "threads") -> Means:
@@ -167,28 +190,6 @@ def default_means(jobs: int | None = None, progress: Progress | None = None, eng
     known = sorted(registry.names("readers"), key=lambda name: name == "opaque")
     readers: list[ArtifactReader] = [registry.load("readers", name)() for name in known]
     return Means(readers, registry.load("engines", engine)(jobs), progress or Silent())
-
-
-def seal_path(artifact: Path) -> Path:
-    """Return where the seal of an artifact is kept: inside a folder, beside a file."""
-    return artifact / SEAL_NAME if artifact.is_dir() else artifact.with_name(artifact.name + ".seal.json")
-
-
-def seal_file(path: Path) -> Path:
-    """Return the seal file a caller names: the file itself, or the one kept in the folder."""
-    return seal_path(path) if path.is_dir() else path
-
-
-def read_seal_file(path: Path, *, whole: bool = False) -> Bundle:
-    """Read and parse a seal file; `whole` refuses one whose parts contradict each other."""
-    try:
-        data = read_document(path, MAX_SEAL_BYTES)
-    except UnreadableError as error:
-        if path.exists():
-            raise
-        raise SealError(f"no seal at {path}", hint="Make one with mltrust seal, or name one with --seal.") from error
-    bundle = Bundle.parse(data, str(path))
-    return operations.whole(bundle) if whole else bundle
 
 
 def _source(path: Path, exclude: Sequence[str], name: str | None = None) -> ArtifactSource:

@@ -213,6 +213,8 @@ class Anchor(Protocol):
     """Whether receipts are written into the seal file. False where the anchor itself holds all evidence beside the
     file, which then stays as it is."""
 
+    by_path: ClassVar[bool] = False
+    """Whether what follows the scheme in its URIs is a path on this machine."""
     vouches: ClassVar[bool] = True
     """Whether it says whose a digest is. False where it says only since when: by itself that verifies nothing."""
 

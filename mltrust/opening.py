@@ -1,17 +1,17 @@
 """Anchors by URI and by key: from what the caller wrote to the plug that it names."""
 
-import re
+import os
+from pathlib import Path
 
 from mltrust import registry
+from mltrust.core.note import looks_like_a_key
 from mltrust.errors import UsageError
 from mltrust.interfaces import Anchor, Home, Settings
-
-_KEY = re.compile(r"[^+\s]+\+[0-9a-f]{8}\+\S+")  # name+id+key, as C2SP verifier keys are written
 
 
 def is_key(text: str) -> bool:
     """Tell whether `text` reads as a verifier key; no URI does."""
-    return _KEY.fullmatch(text) is not None
+    return looks_like_a_key(text)
 
 
 def open_anchor(uri: str, home: Home, settings: Settings | None = None) -> Anchor:
@@ -26,6 +26,16 @@ def open_anchor(uri: str, home: Home, settings: Settings | None = None) -> Ancho
     plug: type[Anchor] = registry.load("anchors", scheme)
     _refuse_unknown(settings or {}, plug)
     return plug.from_uri(uri, home, settings or {})
+
+
+def canonical(uri: str, base: Path) -> str:
+    """Return the one spelling of a URI: a path in it made absolute, counted from `base`, links not followed."""
+    scheme, _, rest = uri.partition(":")
+    if rest and "\0" not in rest and scheme in registry.names("anchors"):
+        plug: type[Anchor] = registry.load("anchors", scheme)
+        if plug.by_path:
+            return f"{scheme}:{os.path.normpath(base.absolute() / rest)}"
+    return uri
 
 
 def settings_of(named: str) -> frozenset[str]:

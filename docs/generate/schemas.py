@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field, create_model
 
 from mltrust.anchors.ethereum.proof.evidence import Evidence as EthereumEvidence
+from mltrust.anchors.ethereum.sending.journal import Purpose, Stage
 from mltrust.anchors.git_notes.receipts import Evidence as NoteEvidence
 from mltrust.anchors.git_notes.record import Record
 from mltrust.anchors.ledger.anchored import AnchoredDocument
@@ -31,6 +32,11 @@ def schemas() -> dict[str, Json]:
     totals, hash_or_null = (Totals, ...), (Hex256 | None, ...)
     receipts, notices = (list[Receipt], ...), (list[Notice], ...)
     log_entry = _model("LogEntry", index=(int, ...), **entry)
+    transaction = _model(
+        "Transaction", anchor=(str, ...), chain_id=(int, ...), sender=(str, ...), nonce=(int, ...),
+        purpose=(Purpose, ...), stage=(Stage, ...), digests=(int, ...), transactions=(list[str], ...),
+        paid_wei=(str | None, ...),
+    )  # fmt: skip
     pinned = _model("AnchoredSize", size=(int | None, ...), check=(Check, ...))
     found = {
         "statement": _schema(Statement, "An in-toto Statement v1 about one subject"),
@@ -72,6 +78,10 @@ def schemas() -> dict[str, Json]:
             "ledger-anchored", "What ledger checkpoint --anchor did",
             ledger=(str, ...), size=(int, ...), checkpoint=(str, ...), digest=(DigestText, ...),
             kept=(str | None, ...), check=(Check, ...),
+        ),
+        "ethereum-status": _result(
+            "ethereum-status", "The transactions that were sent from here",
+            transactions=(list[transaction], ...),  # type: ignore[valid-type]
         ),
         "anchored-checkpoint": _schema(
             AnchoredDocument, "A checkpoint of a ledger that was published elsewhere, with receipts"

@@ -29,12 +29,12 @@ def anchor(
       mltrust anchor model/mltrust.seal.json --to git-notes:. --push origin
       mltrust anchor releases/*.seal.json --to ethereum:sepolia --signer keystore:key.json
     """
-    from mltrust import api
+    from mltrust import api, sealfile
     from mltrust.cli.trusting import open_named
 
     given = how.given if key is None else {**how.given, "key": str(key.absolute())}
     backend = open_named(to, console, given, yes=how.yes)
-    paths = [api.seal_file(path) for path in seals]
+    paths = [sealfile.seal_file(path) for path in seals]
     api.anchor(paths, backend)
     for path in paths:
         console.talk(f"{path}: published in {backend.name}")

@@ -32,16 +32,17 @@ def anchors(
       mltrust anchors model/mltrust.seal.json --anchor ledger:/srv/ledger
       mltrust anchors model/mltrust.seal.json --anchor ethereum:sepolia --refresh
     """
-    from mltrust import api
+    from mltrust import api, sealfile
     from mltrust.cli.trusting import trust
     from mltrust.renderers import json_v1, text
 
-    bundle, checks = api.consult(api.seal_file(seal), trust(named, console), refresh=refresh)
+    bundle, checks = api.consult(sealfile.seal_file(seal), trust(named, console), refresh=refresh)
     if format_ is Format.JSON:
         console.result(json_v1.receipts(bundle, checks))
     else:
         console.result(text.receipts(bundle, checks))
     if any(check.outcome == "fail" for check in checks):
         raise typer.Exit(Exit.FAILED)
-    if any(check.required and check.outcome != "pass" for check in checks):
+    passed = [check for check in checks if check.outcome == "pass"]
+    if not passed or any(check.required and check not in passed for check in checks):
         raise typer.Exit(Exit.UNDECIDED)

@@ -175,11 +175,11 @@ def _deliver(backend: "EthereumAnchor", entry: "Entry", console: Console) -> boo
 
 
 def _still_there(entry: "Entry") -> "Iterable[tuple[Path, Bundle]]":
-    from mltrust import api
+    from mltrust import sealfile
 
     for digest, path in zip(entry.listed(), entry.paths, strict=False):
         try:
-            bundle = api.read_seal_file(Path(path)) if path else None
+            bundle = sealfile.read_seal_file(Path(path)) if path else None
         except MltrustError:
             continue  # moved, removed, or no seal any more
         if bundle is not None and bundle.statement.digest() == digest:

@@ -60,7 +60,7 @@ class Published:
 
 def published(ledger: LedgerAnchor, through: Anchor) -> Published:
     """Publish the checkpoint of `ledger` through another anchor and keep the receipt."""
-    if through.name == ledger.name:
+    if isinstance(through, LedgerAnchor) and through.exists() and through.verifier_key() == ledger.verifier_key():
         raise UsageError("a ledger cannot anchor its own checkpoint", hint="Name another anchor.")
     anchored = ledger.prepare_anchored()
     if not through.carried:

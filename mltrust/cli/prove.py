@@ -26,10 +26,10 @@ def prove(
       mltrust prove model/mltrust.seal.json --file model.safetensors --tensor lm_head.weight -o proof.json
       mltrust prove model/ --file config.json > proof.json
     """
-    from mltrust import api
+    from mltrust import api, sealfile
     from mltrust.renderers import json_v1
 
-    proof = api.prove(api.seal_file(seal), file=file, tensor=tensor).serialize()
+    proof = api.prove(sealfile.seal_file(seal), file=file, tensor=tensor).serialize()
     if output is None:
         console.result(json_v1.as_ascii(proof.decode("utf-8")))
     else:

@@ -14,9 +14,9 @@ def show(console: Console, seal: SealFile, format_: FormatOption = Format.TEXT) 
       mltrust show model/
       mltrust show weights.safetensors.seal.json --format json
     """
-    from mltrust import api
+    from mltrust import sealfile
     from mltrust.renderers import json_v1, text
 
-    bundle = api.read_seal_file(api.seal_file(seal), whole=True)
+    bundle = sealfile.read_seal_file(sealfile.seal_file(seal), whole=True)
     as_json = format_ is Format.JSON
     console.result(json_v1.as_ascii(bundle.to_json().decode("utf-8")) if as_json else text.tree(bundle))

@@ -53,15 +53,17 @@ def trust(named: Named, console: Console, *, content_only: bool = False) -> Trus
     if named.anybody or content_only:
         base = _with_named(Trust(content_only=content_only), named, configured, home)
         says_whose = content_only or base.fingerprint or any(anchor.vouches for anchor in base.anchors)
-        return base if says_whose else replace(base, assumed=_assumed(home, console))
+        return base if says_whose else replace(base, assumed=_assumed(console))
     if configured.trust_table is not None:
         return configured.trust(home)
-    return Trust(assumed=_assumed(home, console))
+    return Trust(assumed=_assumed(console))
 
 
-def _assumed(home: Home, console: Console) -> list[Anchor]:
-    begun = (home.data / "ledger").exists() or (home.data / "keys").exists()
-    return [own_ledger(console)] if begun else []
+def _assumed(console: Console) -> list[Anchor]:
+    from mltrust.anchors.ledger import LedgerAnchor
+
+    backend = own_ledger(console)
+    return [backend] if isinstance(backend, LedgerAnchor) and backend.begun() else []
 
 
 def _with_named(base: Trust, named: Named, configured: Configuration, home: Home) -> Trust:

@@ -6,7 +6,7 @@ follow from the entries, so nothing can contradict them.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
@@ -110,6 +110,13 @@ class Bundle:
         """Return the bundle with `receipts` added, each once."""
         new = tuple(receipt for receipt in receipts if receipt not in self.receipts)
         return replace(self, receipts=self.receipts + new)
+
+    def with_renewed(self, renewed: Sequence[tuple[Receipt, Receipt]]) -> "Bundle":
+        """Return the bundle with receipts replaced, given as pairs of old and new; each once."""
+        fresh = replace(self, receipts=())
+        for receipt in self.receipts:
+            fresh = fresh.with_receipts((next((new for old, new in renewed if old == receipt), receipt),))
+        return fresh
 
     def to_json(self) -> bytes:
         """Serialize the seal file."""

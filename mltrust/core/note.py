@@ -37,6 +37,7 @@ _PUBLIC_KEY_BYTES = 32
 _ID_BYTES = 4
 _MAX_KEY_CHARS = 4096
 _CONTROL = re.compile("[\x00-\x09\x0b-\x1f]")
+_LOOKS_LIKE_A_KEY = re.compile(r"[^+\s]+\+[0-9a-f]{8}\+\S+")  # name+id+key
 _NOT_IN_NAME = re.compile("[\x00-\x1f+\ud800-\udfff]")
 _DASH = "— "
 
@@ -89,6 +90,11 @@ class VerifierKey:
         except (InvalidSignature, ValueError):
             return False
         return True
+
+
+def looks_like_a_key(text: str) -> bool:
+    """Tell whether a text reads as a verifier key, well-formed or not; no URI does."""
+    return _LOOKS_LIKE_A_KEY.fullmatch(text) is not None
 
 
 @dataclass(frozen=True, slots=True)

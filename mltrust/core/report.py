@@ -55,7 +55,8 @@ class Check(Document):
 
     `level` names how far the answer rests on others' word, in the anchor's own terms, and `stronger` says what would
     make it rest on less. A check that does not `vouch` says since when, but not whose it is. `evidence` holds signed
-    documents that contradict each other, for whoever has to be shown.
+    documents that contradict each other, for whoever has to be shown. Two checks of one `voice` (a key, an account, an
+    authority) are one vote.
     What is `required` was named by the caller: while it is unchecked, nothing is verified.
     """
 
@@ -67,6 +68,7 @@ class Check(Document):
     time: TimeBounds | None = None
     level: str | None = None
     stronger: str | None = None
+    voice: str | None = None
     vouches: bool = True
     hint: str | None = None
     evidence: tuple[str, ...] = ()

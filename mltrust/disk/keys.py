@@ -26,11 +26,13 @@ from mltrust.core.note import Signer
 from mltrust.disk import state
 from mltrust.errors import AnchorError, UsageError
 
+_OWN = "own"
 _LOCAL = "mltrust.local"
 _WITNESS = "mltrust.witness"
 _LOCK_SECONDS = 30.0
 _MAX_KEY_BYTES = 16 * 1024
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_RESTORE = "Restore it from a backup."
 
 
 def path(data: Path, origin: str) -> Path:
@@ -44,7 +46,12 @@ def own(data: Path, random: Callable[[int], bytes]) -> Signer:
     Raises:
         AnchorError: It was made once and is gone: another would be a stranger to all who trust it.
     """
-    return _kept(data, random, "own", _LOCAL)
+    return _kept(data, random, _OWN, _LOCAL)
+
+
+def own_if_any(data: Path, random: Callable[[int], bytes]) -> Signer | None:
+    """Return the key the user signs with by default; None if it was not made yet. Raises what `own` does."""
+    return None if state.status(data / "keys" / _OWN) is None else own(data, random)
 
 
 def witness(data: Path, random: Callable[[int], bytes]) -> Signer:
@@ -91,17 +98,36 @@ def load(data: Path, origin: str) -> Signer | None:
         UsageError: Others can read the key.
         AnchorError: The file is not an Ed25519 key.
     """
-    file = path(data, origin)
+    private = read_private(path(data, origin))
+    return None if private is None else Signer(origin, private)
+
+
+def read_private(file: Path, password: Callable[[], str] | None = None) -> Ed25519PrivateKey | None:
+    """Return the Ed25519 private key in a PEM file; None if there is no file. An encrypted one asks for a `password`.
+
+    Raises:
+        UsageError: Others can read the key.
+        AnchorError: The file is not an Ed25519 private key, or the password is wrong.
+    """
     pem = state.read(file, _MAX_KEY_BYTES)
     if pem is None:
         return None
-    found = state.status(file)
-    if os.name == "posix" and found is not None and found.st_mode & _OTHERS:
-        raise UsageError(f"{file}: others can read this signing key", hint=f"Run: chmod 600 {shlex.quote(str(file))}")
+    refuse_readable_by_others(file, "signing key")
+    encrypted = password is not None and b"ENCRYPTED" in pem
+    secret = password().encode() if password is not None and encrypted else None
     try:
-        private = load_pem_private_key(pem, password=None)
+        private = load_pem_private_key(pem, password=secret)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise AnchorError(f"{file}: not a private key", hint="Restore it from a backup.") from error
+        what = "the password is wrong, or it is damaged" if encrypted else "not a private key in PEM"
+        raise AnchorError(f"{file}: {what}", hint=_RESTORE) from error
     if not isinstance(private, Ed25519PrivateKey):
-        raise AnchorError(f"{file}: not an Ed25519 key", hint="Restore it from a backup.")
-    return Signer(origin, private)
+        raise AnchorError(f"{file}: not an Ed25519 key", hint=_RESTORE)
+    return private
+
+
+def refuse_readable_by_others(file: Path, what: str) -> None:
+    """Raise a `UsageError` if others than its owner can read a file; `what` says what is in it."""
+    with state.doing(f"look at {file}"):
+        mode = file.stat().st_mode
+    if os.name == "posix" and mode & _OTHERS:
+        raise UsageError(f"{file}: others can read this {what}", hint=f"Run: chmod 600 {shlex.quote(str(file))}")

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from mltrust.core.bundle import Bundle
@@ -35,22 +35,25 @@ def anchor(seals: Sequence[Placed], backend: Anchor) -> list[Bundle]:
 
 
 def _receipted(bundle: Bundle, receipt: Receipt, backend: Anchor) -> Bundle:
-    """Add `receipt`, unless one that is there still holds: publishing again leaves a seal as it is."""
+    """Add `receipt`, unless one of the same voice still holds: publishing again leaves a seal as it is."""
     digest = bundle.statement.digest()
     theirs = [old for old in bundle.receipts if old.kind == backend.scheme]
-    if not backend.carried or any(_confirm(backend, old, digest).outcome is Outcome.PASS for old in theirs):
+    if not backend.carried or receipt in theirs:
+        return bundle
+    held = [_confirm(backend, old, digest) for old in theirs]
+    voices = {check.voice for check in held if check.outcome is Outcome.PASS}
+    if voices and _confirm(backend, receipt, digest).voice in voices:
         return bundle
     return bundle.with_receipts((receipt,))
 
 
-def refresh(bundle: Bundle, backends: Sequence[Anchor]) -> Bundle:
-    """Return `bundle` with each receipt as those of `backends` that gave it would give it today.
+def refresh(bundle: Bundle, backends: Sequence[Anchor]) -> list[tuple[Receipt, Receipt]]:
+    """Return each receipt of `bundle` and what the one of `backends` that gave it would give today.
 
     A receipt nobody can refresh stays as it is: what is wrong with it is for `consult` to say.
     """
     digest = bundle.statement.digest()
-    receipts = tuple(_refreshed(receipt, digest, backends) for receipt in bundle.receipts)
-    return replace(bundle, receipts=receipts)
+    return [(receipt, _refreshed(receipt, digest, backends)) for receipt in bundle.receipts]
 
 
 def _refreshed(receipt: Receipt, digest: Digest, backends: Sequence[Anchor]) -> Receipt:

@@ -153,7 +153,7 @@ def _nobody(asked: Sequence[Check]) -> Check:
 
 def _quorum(answers: Sequence[Check], at_least: int) -> Check:
     """Return whether enough vouch; while those out of reach could still make it enough, that is undecided."""
-    vouching = sum(answer.outcome is Outcome.PASS for answer in answers)
+    vouching = len({answer.voice or answer.name for answer in answers if answer.outcome is Outcome.PASS})
     undecided = sum(answer.state in UNDECIDED for answer in answers)
     outcome = Outcome.PASS if vouching >= at_least else Outcome.FAIL
     if vouching < at_least <= vouching + undecided:

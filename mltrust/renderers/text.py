@@ -40,8 +40,9 @@ def _check_lines(check: Check, *, verbose: bool = False) -> Iterator[Text]:
     word, style = _OUTCOMES[check.outcome]
     state = f" [{check.state}]" if check.state and check.outcome is not Outcome.PASS else ""
     yield Text.assemble(f"  {check.kind:<12} ", (f"{word:<5}", style), f" {printable(check.summary)}{state}")
-    if check.level:
-        yield Text(f"{_MARGIN}resting on: {printable(check.level)}", style="dim")
+    if check.kind is CheckKind.ANCHOR and check.state:
+        level = f", resting on: {printable(check.level)}" if check.level else ""
+        yield Text(f"{_MARGIN}by {shown(check.name)}{level}", style="dim")
     if check.hint:
         yield Text(f"{_MARGIN}hint: {printable(check.hint)}", style="yellow")
     if check.evidence and not verbose:
@@ -162,7 +163,6 @@ def receipts(bundle: Bundle, checks: Iterable[Check]) -> Text:
 
 
 def _voucher_lines(check: Check) -> Iterator[Text]:
-    yield Text(f"{shown(check.name)}", style="bold")
     yield from _check_lines(check)
     if check.time and check.time.not_before:
         yield Text(f"{_MARGIN}not before: {check.time.not_before}", style="dim")

@@ -56,7 +56,7 @@ def test_a_release_is_verified_in_a_clone(mltrust, git, released):
     told = mltrust("verify", "ci/model", "--anchor", "git-notes:ci")
     assert told.out.startswith("VERIFIED")
     assert "its signer's clock" in told.out
-    assert git("ci", "notes", "--ref=origin/mltrust", "show", "HEAD:model/mltrust.seal.json")
+    assert git("ci", "notes", "--ref=remotes/origin/mltrust", "show", "HEAD:model/mltrust.seal.json")
 
 
 def test_the_seal_stays_as_it_was_committed(mltrust, git, released):
@@ -79,6 +79,7 @@ def test_another_machine_trusts_the_key_it_names(mltrust, released):
     assert wrong("seal", "file").code == 0  # makes a key of its own
     code, check = _check(wrong)
     assert (code, check["state"]) == (1, "unknown-key")
+    assert "mltrust ledger checkpoint --key" in check["hint"]
 
 
 def test_settings_of_the_configuration_are_taken(mltrust, released):

@@ -65,6 +65,27 @@ def test_a_ledger_that_contradicts_itself_fails_even_where_others_are_enough(mlt
     assert done.code == 1
 
 
+def test_one_voice_is_one_vote(mltrust, model, ledgers, policy):
+    (mltrust.cwd / "again").symlink_to("one")
+    key = mltrust("ledger", "checkpoint", "--ledger", ledgers[0], "--key").out.strip()
+    same = [ledgers[0], f"ledger:{mltrust.cwd / 'again'}", key]
+    done = mltrust("verify", model, "--policy", policy(f"at_least = 2\nof = {same}"), "--format", "json")
+    assert done.code == 1
+    assert policy_check(done) == ("fail", "1 of 3 vouch, at least 2 must")
+    assert mltrust("verify", model, "--policy", policy(f"at_least = 2\nof = {[*same, ledgers[1]]}")).code == 0
+
+
+def test_a_relative_ledger_is_not_taken_from_the_artifact(mltrust, bare, policy):
+    """Whoever runs mltrust inside an artifact must not find a ledger there that its maker put in."""
+    attacker = mltrust.at(mltrust.cwd / "attacker")
+    assert attacker("seal", bare, "--exclude", "/log", "--anchor", f"ledger:{bare / 'log'}").code == 0
+    file = policy("require = ['ledger:log']")
+    inside = type(mltrust)(mltrust.home, bare)
+    done = inside("verify", ".", "--policy", file)
+    assert done.code == 3
+    assert f"there is no ledger at {mltrust.cwd / 'log'}" in done.out
+
+
 def test_a_policy_goes_with_more(mltrust, model, ledgers, policy):
     file = policy(f"require = {ledgers[:1]}")
     assert mltrust("verify", model, "--policy", file, "--anchor", ledgers[1]).code == 0
@@ -102,7 +123,7 @@ def test_a_policy_planted_in_the_artifact_changes_nothing(mltrust, model, ledger
 def test_an_option_that_means_nothing_to_the_anchor(mltrust, model, option):
     done = mltrust("seal", model, "--anchor", "ledger:x", option)
     assert done.code == 2
-    assert "means nothing to ledger:x" in done.err
+    assert "is for other anchors than ledger:x" in done.err
     done = mltrust("verify", model, "--anchor", "ledger:x", "--trust-block", "0x00")
     assert done.code == 2
 

@@ -2,8 +2,10 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
 from web3 import Web3
 
 from mltrust import Outcome, api
@@ -109,7 +111,8 @@ def test_status_and_resume(anvil, deployed, model, tmp_path):
     assert "hint: Nothing is lost" in sealer.run("ethereum", "resume", code=3)
     assert "replacing transaction" in sealer.run("ethereum", "resume", "--bump", code=3)
     told = json.loads(sealer.run("ethereum", "status", "--to", "ethereum:local", "--format", "json"))
-    assert told["mediaType"] == "application/vnd.mltrust.ethereum-status.v1+json"
+    schema = json.loads((Path(__file__).parents[2] / "docs/schemas/ethereum-status.schema.json").read_text())
+    Draft202012Validator(schema).validate(told)
     (batch,) = [each for each in told["transactions"] if each["purpose"] == "anchor"]
     assert (batch["stage"], batch["digests"], len(batch["transactions"]), batch["paid_wei"]) == ("sent", 1, 2, None)
 

@@ -302,7 +302,7 @@ def test_an_encrypted_key_asks_for_its_password_once(world, repository):
     assert anchor.confirm(receipt, ONE).outcome is Outcome.PASS
     assert [words for words in world.said if "password" in words] == [f"the password of {file}"]
     wrong = _pem(world.root / "wrong.pem", ed25519.Ed25519PrivateKey.generate(), b"another")
-    with pytest.raises(AnchorError, match="password is wrong"):
+    with pytest.raises(UsageError, match="password is wrong"):
         world.anchor("repository", key=wrong).publish([Submission(ONE)])
 
 
@@ -323,9 +323,9 @@ def test_a_key_that_is_none_is_refused(world, repository, what):
     elif what != "missing":
         file.write_text("x" if what == "text" else "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")
         file.chmod(0o600)
-    with pytest.raises((UsageError, AnchorError)) as caught:
+    with pytest.raises(UsageError) as caught:
         world.anchor("repository", key=str(file)).publish([Submission(ONE)])
-    assert not isinstance(caught.value, ContradictionError)
+    assert "Ed25519" in caught.value.hint
 
 
 def test_who_is_trusted_is_said_by_the_caller(world, repository):

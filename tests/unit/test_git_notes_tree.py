@@ -11,6 +11,9 @@ from mltrust.anchors.git_notes.repository import NOTES, Repository
 from mltrust.anchors.git_notes.writing import Writer
 from mltrust.errors import AnchorError
 
+LINE = b'{"digest":"'
+"""How a line must start to be read: all records do."""
+
 
 def _git(folder, *arguments, data=None):
     command = ["git", "-C", folder, "-c", "user.name=a", "-c", "user.email=a@b", *arguments]
@@ -43,18 +46,18 @@ def _ids(format_, count):
 def test_git_reads_notes_we_wrote(folder, count):
     repository = Repository.open(folder)
     ids = _ids(repository.format, count)
-    tip = _write(repository, {oid: {b"a line for " + oid.encode(), b"another"} for oid in ids})
+    tip = _write(repository, {oid: {LINE + oid.encode(), b"another"} for oid in ids})
     listed = [line.split()[1] for line in _git(folder, "notes", "--ref=mltrust", "list").splitlines()]
     assert sorted(listed) == sorted(ids)
-    assert _git(folder, "notes", "--ref=mltrust", "show", ids[0]) == f"a line for {ids[0]}\nanother\n"
+    assert _git(folder, "notes", "--ref=mltrust", "show", ids[0]) == f"another\n{LINE.decode()}{ids[0]}\n"
     assert _git(folder, "fsck", "--strict", "--no-dangling") == ""
-    assert len(_history(repository, tip).lines_now()) == count + 1
+    assert len(_history(repository, tip).lines_now()) == count  # the other may be no record
 
 
 def test_we_read_notes_git_wrote_and_keep_what_is_no_note(folder):
     repository = Repository.open(folder)
     ids = _ids(repository.format, 300)
-    blob = _git(folder, "hash-object", "-w", "--stdin", data=b"by git\n").strip()
+    blob = _git(folder, "hash-object", "-w", "--stdin", data=LINE + b"by git\n").strip()
     below = _git(folder, "mktree", data=f"100644 blob {blob}\tinside\n".encode()).strip()
     readme = f"100644 blob {blob}\tREADME\n040000 tree {below}\tmore\n"
     commit = _git(folder, "commit-tree", "-m", "x", _git(folder, "mktree", data=readme.encode()).strip()).strip()
@@ -65,8 +68,8 @@ def test_we_read_notes_git_wrote_and_keep_what_is_no_note(folder):
     history = _history(repository, repository.tips()[NOTES])
     assert {oid for beside in history.lines_now().values() for oid in beside} == set(ids)
     _write(repository, {ids[0]: {b"ours"}}, [history])
-    assert _git(folder, "notes", "--ref=mltrust", "show", ids[0]) == "by git\nours\n"
-    assert _git(folder, "notes", "--ref=mltrust", "show", ids[1]) == "by git\n"
+    assert _git(folder, "notes", "--ref=mltrust", "show", ids[0]) == f"ours\n{LINE.decode()}by git\n"
+    assert _git(folder, "notes", "--ref=mltrust", "show", ids[1]) == f"{LINE.decode()}by git\n"
     others = _git(folder, "ls-tree", "-r", "--name-only", NOTES).splitlines()
     assert "README" in others
     assert "more/inside" in others
@@ -96,19 +99,19 @@ def test_a_name_in_the_way_of_a_note_gives_way(folder):
     commit = repository.commit(new, tree, [], 0, "x")
     repository.write(new)
     assert repository.swap(None, commit) is None
-    tip = _write(repository, {oid: {b"line"} for oid in ids}, [_history(repository, commit)])
-    assert _history(repository, tip).lines_now() == {b"line": frozenset(ids)}
+    tip = _write(repository, {oid: {LINE} for oid in ids}, [_history(repository, commit)])
+    assert _history(repository, tip).lines_now() == {LINE: frozenset(ids)}
 
 
 def test_history_holds_what_was_ever_there(folder):
     repository = Repository.open(folder)
     one, two = _ids(repository.format, 2)
-    first = _history(repository, _write(repository, {one: {b"a"}}))
-    _write(repository, {one: {b"b"}, two: {b"c"}}, [first])
+    first = _history(repository, _write(repository, {one: {LINE + b"a"}}))
+    _write(repository, {one: {LINE + b"b"}, two: {LINE + b"c"}}, [first])
     _git(folder, "notes", "--ref=mltrust", "remove", one)
     history = _history(repository, repository.tips()[NOTES])
-    assert history.lines_now() == {b"c": frozenset({two})}
-    assert history.lines_gone() == {b"a": frozenset({one}), b"b": frozenset({one})}
+    assert history.lines_now() == {LINE + b"c": frozenset({two})}
+    assert history.lines_gone() == {LINE + b"a": frozenset({one}), LINE + b"b": frozenset({one})}
     assert len(history.commits) == 3
 
 

@@ -189,6 +189,7 @@ class EthereumAnchor(Anchor):
             level=judgement.level,
             stronger=self._stronger(proven, judgement.level),
             hint=self._hint(proven, judgement),
+            voice=f"{self.scheme} {proven.chain_id} {checksummed(proven.author)}",
         )
 
     def _hint(self, proven: Proven, judgement: Judgement) -> str | None:

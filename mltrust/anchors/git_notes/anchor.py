@@ -31,6 +31,11 @@ from mltrust.interfaces import Anchor, Home, Settings, Submission
 
 _PUSH_HINT = "Publish with --push there, or push them: git push REMOTE refs/notes/mltrust:refs/notes/mltrust"
 
+_KEY_HINT = (
+    "To trust it: --key with the whole verifier key (name+id+base64), from the publisher: "
+    "`mltrust anchor` prints it, and so does `mltrust ledger checkpoint --key` if it is the key of a ledger."
+)
+
 
 class GitNotesAnchor(Anchor):
     """Signed records in `refs/notes/mltrust` of a repository.
@@ -42,6 +47,7 @@ class GitNotesAnchor(Anchor):
     scheme: ClassVar[str] = KIND
     settings: ClassVar[frozenset[str]] = NAMES
     carried: ClassVar[bool] = False
+    by_path: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -199,7 +205,7 @@ class GitNotesAnchor(Anchor):
         said = said_of(record, self._keys.trusted())
         if said is Signed.UNKNOWN:
             message = f"the record is signed by {record.signer[:120]!a}, whom nobody trusts here"
-            raise ForeignRecordError(message, state=AnchorState.UNKNOWN_KEY, hint="To trust it: --key VERIFIER_KEY.")
+            raise ForeignRecordError(message, state=AnchorState.UNKNOWN_KEY, hint=_KEY_HINT)
         if said is Signed.INVALID:
             raise ContradictionError("the record has a false signature", state=AnchorState.UNSIGNED)
 

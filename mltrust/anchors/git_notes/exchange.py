@@ -37,9 +37,11 @@ class Exchange:
         trouble: AnchorError | None = None
         for _ in self.patience.tries(_FETCHES):
             # 1.
-            listing = self.remote.listed()
+            listing = self.remote.listed(self.reader.tips())
             trouble = self.remote.fetch(list(listing.tips)) if listing.tips else None
             if trouble is None:
+                # git lets something else than a commit take the place of one: then nothing else tells what was there.
+                self.reader.tips({self.remote.tracking[ref]: tip for ref, tip in listing.kept.items()})
                 return frozenset(self.remote.tracking[ref] for ref in listing.tips)
             # 2.
             self._refuse_rollback(listing)
@@ -57,7 +59,7 @@ class Exchange:
         refusals, said, last = 0, "others were faster every time", None
         for _ in self.patience.tries():
             # 1.
-            listed = self.remote.listed().tips
+            listed = self.remote.listed(self.reader.tips()).tips
             refusals, last = refusals if listed == last else 0, listed
             ours = self._ours()
             if all(listed.get(ref) == ours.history.tip for ref in self.remote.tracking):

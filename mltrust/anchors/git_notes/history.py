@@ -1,13 +1,20 @@
-"""What a notes ref holds, and what it ever held: all commits from its tip back to the first are read."""
+"""What a notes ref holds, and what it ever held: all commits from its tip back to the first are read.
+
+Of a note only lines that may be records are kept, and how much is kept is bounded: a repository of some megabytes can
+hold notes that are thousands of times as large.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from mltrust.anchors.git_notes.notes import note_pairs
-from mltrust.anchors.git_notes.objects import Objects
-from mltrust.errors import AnchorError
+from mltrust.anchors.git_notes.objects import Objects, too_large
+from mltrust.anchors.git_notes.record import candidates
 
 MAX_COMMITS = 100_000
+MAX_WEIGHT = 250_000
+MAX_LINE_BYTES = 2**26
 
 _KEPT = 16
 
@@ -26,6 +33,11 @@ class History:
     now: Pairs
     blobs: Mapping[str, tuple[bytes, ...]]
 
+    @cached_property
+    def weight(self) -> int:
+        """How much it takes to hold: one for every note, one for every line beside an object."""
+        return sum(1 + len(self.blobs[blob]) for _, blob in self.ever)
+
     def lines_now(self) -> Lines:
         """The lines that stand in the notes."""
         return self._lines(self.now)
@@ -36,11 +48,11 @@ class History:
         return {line: beside for line, beside in self._lines(self.ever - self.now).items() if line not in there}
 
     def _lines(self, pairs: Pairs) -> Lines:
-        found: dict[bytes, frozenset[str]] = {}
+        found: dict[bytes, set[str]] = {}
         for annotated, blob in pairs:
             for line in self.blobs[blob]:
-                found[line] = found.get(line, frozenset()) | {annotated}
-        return found
+                found.setdefault(line, set()).add(annotated)
+        return {line: frozenset(beside) for line, beside in found.items()}
 
 
 class Historian:
@@ -49,6 +61,7 @@ class Historian:
     def __init__(self) -> None:
         self._known: dict[str, History] = {}
         self._blobs: dict[str, tuple[bytes, ...]] = {}
+        self._line_bytes = 0
 
     def read(self, objects: Objects, tip: str) -> History:
         """Return the history of a tip; raises `MissingObjectError` where it is cut off."""
@@ -57,7 +70,9 @@ class Historian:
             ever = {pair for history in known for pair in history.ever}
             seen: set[tuple[bytes, str]] = set()
             for root in roots.values():
-                ever.update(note_pairs(objects, root, seen))
+                for pair in note_pairs(objects, root, seen):
+                    ever.add(pair)
+                    refuse_weight(len(ever))
             now = frozenset(note_pairs(objects, objects.commit(tip).tree, set()))
             commits = frozenset(roots).union(*(history.commits for history in known))
             self._read_blobs(objects, ever)
@@ -82,10 +97,23 @@ class Historian:
             met.update(new)
             pending += new
             if len(met) > MAX_COMMITS:
-                raise AnchorError(f"the notes have a history of more than {MAX_COMMITS} commits")
+                raise too_large(f"a history of more than {MAX_COMMITS} commits")
         return roots, known
 
     def _read_blobs(self, objects: Objects, pairs: Iterable[tuple[str, str]]) -> None:
+        weight = 0
         for _, oid in pairs:
             if oid not in self._blobs:
-                self._blobs[oid] = tuple(line for line in objects.blob(oid).split(b"\n") if line)
+                lines = candidates(objects.blob(oid))
+                self._line_bytes += sum(map(len, lines))
+                if self._line_bytes > MAX_LINE_BYTES:
+                    raise too_large(f"more than {MAX_LINE_BYTES} bytes of records")
+                self._blobs[oid] = lines
+            weight += 1 + len(self._blobs[oid])
+            refuse_weight(weight)
+
+
+def refuse_weight(weight: int) -> None:
+    """Raise an `AnchorError` if that is more than may be held of all histories together."""
+    if weight > MAX_WEIGHT:
+        raise too_large(f"more than {MAX_WEIGHT} notes and records in all their history")

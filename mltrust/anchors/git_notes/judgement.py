@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from mltrust.anchors.git_notes.history import Lines
+from mltrust.anchors.git_notes.history import History, Lines
 from mltrust.anchors.git_notes.reading import Place
 from mltrust.anchors.git_notes.record import Record, digest_of, names_path
 from mltrust.core.digest import Digest
@@ -76,11 +76,17 @@ class Judgement:
 
     @cached_property
     def _now(self) -> dict[str, Lines]:
-        return {place.ref: place.history.lines_now() for place in self.places}
+        read = {tip: history.lines_now() for tip, history in self._histories.items()}
+        return {place.ref: read[place.history.tip] for place in self.places}
 
     @cached_property
     def _gone(self) -> dict[str, list[tuple[Record, frozenset[str]]]]:
-        return {place.ref: self._counting(place.history.lines_gone()) for place in self.places}
+        read = {tip: self._counting(history.lines_gone()) for tip, history in self._histories.items()}
+        return {place.ref: read[place.history.tip] for place in self.places}
+
+    @property
+    def _histories(self) -> dict[str, History]:
+        return {place.history.tip: place.history for place in self.places}  # refs that agree are read once
 
     def _counting(self, lines: Lines) -> list[tuple[Record, frozenset[str]]]:
         read = [(_record(line), beside) for line, beside in lines.items()]

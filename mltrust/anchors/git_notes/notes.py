@@ -8,9 +8,11 @@ else stands in the tree is not a note and is kept.
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from mltrust.anchors.git_notes.objects import NewObjects, Objects, TreeEntry
+from mltrust.anchors.git_notes.objects import NewObjects, Objects, TreeEntry, too_large
 
 BLOB_MODE, TREE_MODE = b"100644", b"40000"
+
+MAX_ENTRIES = 250_000
 
 _MAX_FLAT = 128
 _PAIR = 2
@@ -48,7 +50,9 @@ def read_tree(objects: Objects, root: str) -> NotesTree:
         found.subtrees.add(oid)
         return True
 
-    for path, entry in _walk(objects, root, remember):
+    for number, (path, entry) in enumerate(_walk(objects, root, remember)):
+        if number >= MAX_ENTRIES:
+            raise too_large(f"more than {MAX_ENTRIES} names in their tree")
         annotated = b"".join(path)
         if _is_note(path, entry, objects):
             found.notes.setdefault(annotated.decode(), set()).add(entry.oid)

@@ -9,14 +9,16 @@ import re
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 from mltrust.anchors.git_notes.process import Conversation, EndedError
 from mltrust.errors import AnchorError
 
-MAX_OBJECT_BYTES = 16 * 1024 * 1024
-MAX_READ_BYTES = 2**29
+MAX_OBJECT_BYTES = 2**22
+MAX_READ_BYTES = 2**28
 
 _LOOK = "Look at them: git log --stat refs/notes/mltrust"
+_OBJECT_COST = 512  # what an object of a few bytes takes of the bytes that may be read: so their number is bounded, too
 _PACK_TYPES = {"commit": 1, "tree": 2, "blob": 3}
 _PACK_VERSION = 2
 _COMMIT = re.compile(rb"tree ([0-9a-f]+)\n((?:parent [0-9a-f]+\n)*)author ")
@@ -78,10 +80,10 @@ class Format:
 class Objects:
     """Reads objects; what it reads in all is bounded."""
 
-    def __init__(self, conversation: Conversation, format_: Format) -> None:
+    def __init__(self, conversation: Conversation, format_: Format, most: int | None = None) -> None:
         self._conversation = conversation
         self.format = format_
-        self._left = MAX_READ_BYTES
+        self._most = self._left = MAX_READ_BYTES if most is None else most
 
     def commit(self, oid: str) -> Commit:
         """Read a commit."""
@@ -99,7 +101,10 @@ class Objects:
         found = pattern.findall(data)
         if sum(len(mode) + len(name) + 2 + size for mode, name, _ in found) != len(data):
             raise _damaged(f"git object {oid} is not a well-formed tree")
-        return [TreeEntry(mode, name, raw.hex()) for mode, name, raw in found]
+        entries = [TreeEntry(mode, name, raw.hex()) for mode, name, raw in found]
+        if not all(one < two for one, two in pairwise(map(_sort_key, entries))):  # a name twice may lead to anything
+            raise _damaged(f"git object {oid} is not a well-formed tree")
+        return entries
 
     def blob(self, oid: str) -> bytes:
         """Read a blob."""
@@ -123,10 +128,11 @@ class Objects:
         if len(answer) != 3 or answer[:2] != [oid, kind] or not answer[2].isdecimal():  # noqa: PLR2004  # id, type, size
             raise _damaged(f"git object {oid} is not the {kind} it should be")
         size = int(answer[2])
-        self._left -= size
-        if size > MAX_OBJECT_BYTES or self._left < 0:
-            what = f"one object has {size} bytes" if size > MAX_OBJECT_BYTES else f"more than {MAX_READ_BYTES} bytes"
-            raise AnchorError(f"the notes are too large to be read: {what}", hint=_LOOK)
+        self._left -= size + _OBJECT_COST
+        if size > MAX_OBJECT_BYTES:
+            raise too_large(f"one object has {size} bytes")
+        if self._left < 0:
+            raise too_large(f"more than {self._most} bytes")
         return self._conversation.read(size + 1)[:-1]
 
 
@@ -150,8 +156,7 @@ class NewObjects:
 
     def add_tree(self, entries: Mapping[bytes, tuple[bytes, str]]) -> str:
         """Add a tree of name to mode and id."""
-        # Git sorts a tree as if its name ended in a slash.
-        names = sorted(entries, key=lambda name: name + (b"/" if entries[name][0] == _TREE_MODE else b""))
+        names = sorted(entries, key=lambda name: _sort_key(TreeEntry(entries[name][0], name, "")))
         lines = [b"%s %s\0" % (entries[name][0], name) + bytes.fromhex(entries[name][1]) for name in names]
         return self.add("tree", b"".join(lines))
 
@@ -163,6 +168,15 @@ class NewObjects:
             pieces += [_pack_header(_PACK_TYPES[kind], len(data)), zlib.compress(data, 1)]
         body = b"".join(pieces)
         return body + self._format.hash(body).digest()
+
+
+def too_large(what: str) -> AnchorError:
+    """Return the error for notes that go beyond a bound."""
+    return AnchorError(f"the notes are too large to be read: {what}", hint=_LOOK)
+
+
+def _sort_key(entry: TreeEntry) -> bytes:
+    return entry.name + b"/" if entry.is_tree else entry.name  # git sorts a tree as if its name ended in a slash
 
 
 def _pack_header(kind: int, size: int) -> bytes:

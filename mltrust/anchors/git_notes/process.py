@@ -1,21 +1,9 @@
-"""git as a process, through GitPython: fixed arguments, bounded output and time, and nothing else is executed.
-
-Whoever wrote the repository, its configuration included, may be hostile. Commands that stay on this machine run with:
-
-- no hooks, no file system monitor, no pager, no automatic maintenance, no password program of the repository's;
-- no transport at all (`GIT_ALLOW_PROTOCOL`): a repository that claims to be a partial clone would else have git fetch
-  missing objects from a remote whose URL is a command;
-- no replace objects, grafts or commit graph: what git says of history is what the objects say.
-
-Commands that talk to a remote the caller named may use file, git, http, https and ssh. For them the repository's
-configuration is trusted where it says how to get there: the URL, `core.sshCommand`, credential helpers and `http.*`.
-
-Variables that lead git to another repository, as those git sets for hooks, are taken out of its environment.
-"""
+"""git as a process, through GitPython: confined arguments, bounded output and time, and nothing else is executed."""
 
 import os
 import re
 import shlex
+import signal
 import subprocess
 import tempfile
 import threading
@@ -25,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from mltrust.anchors.git_notes.confinement import NO_TRANSPORT, OPTIONS, TRANSPORTS, environment, prefix
 from mltrust.errors import AnchorError
 
 MAX_OUTPUT_BYTES = 4 * 1024 * 1024
@@ -34,36 +23,8 @@ NETWORK_SECONDS = 600.0
 _MAX_WORDS = 64 * 1024
 _SHOWN_WORDS = 300
 _LAST_WORDS_SECONDS = 2.0
+_GRACE_SECONDS = 2.0
 _NOT_FOUND = 127
-_OPTIONS = (
-    "--no-pager",
-    "--no-replace-objects",
-    *("-c", "core.hooksPath=/dev/null"),
-    *("-c", "core.fsmonitor=false"),
-    *("-c", "core.commitGraph=false"),
-    *("-c", "core.askPass="),
-    *("-c", "core.alternateRefsCommand=true"),
-    *("-c", "core.warnAmbiguousRefs=false"),
-    *("-c", "core.fsync=all"),
-    *("-c", "protocol.ext.allow=never"),
-    *("-c", "gc.auto=0"),
-    *("-c", "maintenance.auto=false"),
-)
-_LEADING_ELSEWHERE = (
-    *("GIT_DIR", "GIT_WORK_TREE", "GIT_IMPLICIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_INDEX_FILE", "GIT_PREFIX"),
-    *("GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_SHALLOW_FILE", "GIT_NAMESPACE"),
-    *("GIT_QUARANTINE_PATH", "GIT_REPLACE_REF_BASE", "GIT_DEFAULT_HASH"),
-)
-_ENVIRONMENT = {
-    "GIT_TERMINAL_PROMPT": "0",
-    "GIT_NO_LAZY_FETCH": "1",
-    "GIT_GRAFT_FILE": os.devnull,
-    "GIT_OPTIONAL_LOCKS": "0",
-    "GIT_COMMITTER_NAME": "mltrust",
-    "GIT_COMMITTER_EMAIL": "mltrust@localhost",
-    "LC_ALL": "C",
-}
-_NO_TRANSPORT, _TRANSPORTS = "none", "file:git:http:https:ssh"
 _SAFE_DIRECTORY = re.compile(r"git config --global --add safe\.directory [^\n]+")
 _SAYING = ("fatal:", "error:", "remote:", "!", "ssh:")
 
@@ -135,7 +96,6 @@ class Git:
             with self._started(arguments, given, seconds, network=network) as (process, talk):
                 out: bytes = process.stdout.read(MAX_OUTPUT_BYTES + 1)
                 if len(out) > MAX_OUTPUT_BYTES:
-                    process.terminate()
                     raise AnchorError(f"git {arguments[0]} says more than {MAX_OUTPUT_BYTES} bytes")
                 code: int = process.proc.wait()
                 return Done(code, out, talk.text())
@@ -165,12 +125,15 @@ class Git:
     def _started(
         self, arguments: tuple[str, ...], stdin: "int | IO[bytes]", seconds: float, *, network: bool
     ) -> Iterator[tuple[Any, "_Talk"]]:
-        process = _start([*_OPTIONS, "-C", str(self._folder), *arguments], stdin, network=network)
-        timer = threading.Timer(seconds, process.terminate)
+        process = _start([*OPTIONS, "-C", str(self._folder), *arguments], stdin, network=network)
+        timer = threading.Timer(seconds, _stop, [process.proc])
         timer.start()
         talk = _Talk(process.stderr, timer, seconds)
         try:
             yield process, talk
+        except BaseException:  # interrupted, or answered with what nobody wants to hear to the end
+            _stop(process.proc)
+            raise
         finally:
             timer.cancel()
             _end(process)
@@ -235,23 +198,18 @@ def _start(arguments: list[str], stdin: "int | IO[bytes]", *, network: bool) -> 
         from git.exc import GitCommandNotFound
     except ImportError as error:  # GitPython looks for git when it is imported
         raise _no_git() from error
-    allowed = _TRANSPORTS if network else _NO_TRANSPORT
-    command = [*_clean(), Command.GIT_PYTHON_GIT_EXECUTABLE or "git", *arguments]
+    command = [*prefix(), Command.GIT_PYTHON_GIT_EXECUTABLE or "git", *arguments]
     try:
         return Command().execute(
             command,
             istream=stdin,  # type: ignore[arg-type]  # whatever Popen takes
             as_process=True,
-            env={**_ENVIRONMENT, "GIT_ALLOW_PROTOCOL": allowed},
+            env=environment(TRANSPORTS if network else NO_TRANSPORT, reading=stdin == subprocess.PIPE),
             shell=False,
+            start_new_session=True,  # so that what git starts can be ended with it
         )
     except GitCommandNotFound as error:
         raise _no_git() from error
-
-
-def _clean() -> list[str]:
-    # GitPython passes on the whole environment and can only add to it.
-    return [] if os.name == "nt" else ["env", *(word for name in _LEADING_ELSEWHERE for word in ("-u", name))]
 
 
 def _end(process: Any) -> None:  # noqa: ANN401  # AutoInterrupt
@@ -263,8 +221,24 @@ def _end(process: Any) -> None:  # noqa: ANN401  # AutoInterrupt
     try:
         process.proc.wait(timeout=5)
     except subprocess.TimeoutExpired:
-        process.terminate()
+        _stop(process.proc)
         process.proc.wait()
+
+
+def _stop(process: "subprocess.Popen[bytes]") -> None:
+    # git and all it started, such as the ssh of a connection: politely, so that git removes its locks, then for good.
+    _signal(process, signal.SIGTERM)
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(_GRACE_SECONDS)
+    _signal(process, getattr(signal, "SIGKILL", signal.SIGTERM))
+
+
+def _signal(process: "subprocess.Popen[bytes]", number: int) -> None:
+    with suppress(OSError):  # they have ended
+        if os.name == "posix":
+            os.killpg(process.pid, number)
+        else:
+            process.send_signal(number)
 
 
 def _no_git() -> AnchorError:

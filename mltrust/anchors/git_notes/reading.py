@@ -5,14 +5,14 @@ than the notes is ahead of them, and notes that were not pushed yet are ahead of
 contradiction.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from mltrust.anchors.git_notes.history import Historian, History
+from mltrust.anchors.git_notes.history import Historian, History, refuse_weight
 from mltrust.anchors.git_notes.memory import Memory
 from mltrust.anchors.git_notes.objects import MissingObjectError
 from mltrust.anchors.git_notes.process import quoted
-from mltrust.anchors.git_notes.repository import NOTES, Repository
+from mltrust.anchors.git_notes.repository import NOTES, NoCommitError, Repository
 from mltrust.core.report import AnchorState
 from mltrust.errors import AnchorError, ContradictionError
 
@@ -49,6 +49,22 @@ class Reader:
                 self._refuse_rollback(places, only)
         return places
 
+    def tips(self, kept: Mapping[str, str] | None = None) -> dict[str, str]:
+        """Return the tips of the refs that hold notes.
+
+        Raises:
+            ContradictionError: One that led to notes, as was remembered or `kept`, leads to something else.
+        """
+        try:
+            return self._repository.tips()
+        except NoCommitError as error:
+            last = {**(kept or {}), **self._memory.tips()}.get(error.ref)
+            if last is None:
+                raise
+            hint = self._forget(error.ref, last)
+            message = f"{error}; its last tip was {last}"
+            raise ContradictionError(message, state=AnchorState.ROLLBACK, hint=hint) from error
+
     def remember(self, places: Sequence[Place]) -> None:
         """Remember the tips of places that were found sound, unless more of one was seen already."""
         known = self._memory.tips()
@@ -68,12 +84,16 @@ class Reader:
                 return False
 
     def _places(self, only: Collection[str] | None) -> list[Place]:
-        tips = {ref: tip for ref, tip in self._repository.tips().items() if only is None or ref in only}
+        tips = {ref: tip for ref, tip in self.tips().items() if only is None or ref in only}
+        histories: dict[str, History] = {}
         with self._repository.objects() as objects:
             try:
-                places = [Place(ref, self._historian.read(objects, tip)) for ref, tip in tips.items()]
+                for tip in dict.fromkeys(tips.values()):
+                    histories[tip] = self._historian.read(objects, tip)
+                    refuse_weight(sum(history.weight for history in histories.values()))
             except MissingObjectError as error:
                 raise self._cut_off(error) from error
+        places = [Place(ref, histories[tip]) for ref, tip in tips.items()]
         return sorted(
             places, key=lambda place: (not place.ref.startswith("refs/notes/"), place.ref != NOTES, place.ref)
         )
@@ -81,7 +101,7 @@ class Reader:
     def _refuse_rollback(self, places: Sequence[Place], only: Collection[str] | None) -> None:
         found = {place.ref: place.history for place in places}
         for ref, last in self._memory.tips().items():
-            forget = f"Restore it: git update-ref {ref} {last}. To forget on purpose: remove '{self._memory.file}'."
+            forget = self._forget(ref, last)
             # A push or a fetch may leave a remote's ref behind another one here, and a branch may be deleted.
             elsewhere = ref != NOTES and any(last in history.commits for history in found.values())
             if elsewhere or (only is not None and ref not in only):
@@ -92,6 +112,9 @@ class Reader:
             if last not in found[ref].commits:
                 message = f"{ref} went back behind what was seen of it: from {last} to {found[ref].tip}"
                 raise ContradictionError(message, state=AnchorState.ROLLBACK, hint=forget)
+
+    def _forget(self, ref: str, last: str) -> str:
+        return f"Restore it: git update-ref {ref} {last}. To forget on purpose: remove '{self._memory.file}'."
 
     def _cut_off(self, error: AnchorError) -> AnchorError:
         if not self._repository.remotes:

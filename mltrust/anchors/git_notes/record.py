@@ -6,6 +6,7 @@ of the repository: a record means the same wherever it is copied to. Lines stand
 is one.
 """
 
+import re
 from datetime import datetime
 from typing import Annotated, Literal, Self
 
@@ -25,6 +26,7 @@ MAX_RECORD_BYTES = 4096
 _DASH = "— "
 _MEMBERS = 16
 _START = b'{"digest":"'
+_CANDIDATE = re.compile(rb"^%s[^\n]{0,%d}+$" % (re.escape(_START), MAX_RECORD_BYTES - len(_START)), re.MULTILINE)
 
 
 class Record(Document):
@@ -82,6 +84,11 @@ class Record(Document):
         if len(record.format()) > MAX_RECORD_BYTES:
             raise UsageError("the path of the seal is too long for a record", hint="Put it into fewer folders.")
         return record
+
+
+def candidates(note: bytes) -> tuple[bytes, ...]:
+    """Return the lines of a note that may be records; all others are nobody's business, and may be many."""
+    return tuple(_CANDIDATE.findall(note))
 
 
 def digest_of(line: bytes) -> bytes:

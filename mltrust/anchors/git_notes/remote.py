@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from mltrust.anchors.git_notes.process import Done, quoted, words
-from mltrust.anchors.git_notes.repository import BRANCH, BRANCH_NAME, NOTES, Repository
+from mltrust.anchors.git_notes.repository import BRANCH, NOTES, Repository, branch_of, notes_of
 from mltrust.core.report import AnchorState
 from mltrust.errors import AnchorError, ContradictionError
 
@@ -44,16 +44,17 @@ class Remote:
     @property
     def tracking(self) -> dict[str, str]:
         """Where its refs are kept here, by their name there."""
-        return {NOTES: f"refs/notes/{self.name}/mltrust", BRANCH: f"refs/remotes/{self.name}/{BRANCH_NAME}"}
+        return {NOTES: notes_of(self.name), BRANCH: branch_of(self.name)}
 
-    def listed(self) -> Listing:
-        """Return the refs it has that hold notes.
+    def listed(self, here: Mapping[str, str]) -> Listing:
+        """Return the refs it has that hold notes; `here` are the tips of this repository.
+
+        They must have been read before the remote is asked: others fetch and push in the meantime.
 
         Raises:
             ContradictionError: One that was fetched before, or pushed, is not among them any more.
             AnchorError: It is out of reach.
         """
-        here = self.repository.tips()  # before the remote is asked: others fetch and push in the meantime
         asked = ("ls-remote", "--quiet", "--refs", "--upload-pack=git-upload-pack", "--", self.name, NOTES, BRANCH)
         done = self.repository.git.attempt(*asked, network=True)
         if done.code:

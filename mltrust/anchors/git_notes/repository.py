@@ -22,7 +22,26 @@ BRANCH = f"refs/heads/{BRANCH_NAME}"
 
 _MAX_REFS = 64
 _UNPACK_LIMIT = 100
+_NOT_PLAIN = "is not a plain ref of notes"
 _ALGORITHMS = ("sha1", "sha256")
+
+
+def notes_of(remote: str) -> str:
+    """Return where the notes of a remote are kept: `git notes` reads them there, and no remote's name is in the way."""
+    return f"refs/notes/remotes/{remote}/mltrust"
+
+
+def branch_of(remote: str) -> str:
+    """Return where git keeps the branch of a remote."""
+    return f"refs/remotes/{remote}/{BRANCH_NAME}"
+
+
+class NoCommitError(AnchorError):
+    """A ref that should hold notes leads to something else than a commit."""
+
+    def __init__(self, ref: str, kind: str) -> None:
+        super().__init__(f"{ref} {_NOT_PLAIN}: it is a {kind}", hint=f"Remove it: git update-ref -d {ref}")
+        self.ref = ref
 
 
 @dataclass(frozen=True)
@@ -77,7 +96,12 @@ class Repository:
 
     def tips(self) -> dict[str, str]:
         """Return the refs that hold notes, by name: the notes, what was fetched of others, and the branches."""
-        patterns = (NOTES, "refs/notes/*/mltrust", BRANCH, f"refs/remotes/*/{BRANCH_NAME}")
+        # A star does not match a slash. Two would make a place of a branch that somebody calls `x/mltrust-anchors`.
+        slashed = [name for name in self.remotes if "/" in name]
+        if len(slashed) > _MAX_REFS:
+            raise AnchorError(f"more than {_MAX_REFS} remotes have a slash in their name")
+        branches = (branch_of(name) for name in ("*", *slashed))
+        patterns = (NOTES, notes_of("**"), BRANCH, *branches)
         asked = (
             "for-each-ref",
             f"--count={_MAX_REFS + 1}",
@@ -87,20 +111,20 @@ class Repository:
         for line in self.git.run(*asked, *patterns).decode("utf-8", "replace").splitlines():
             kind, oid, link, name = line.split(" ", 3)
             if name.endswith((NOTES[len("refs/notes") :], f"/{BRANCH_NAME}")):
-                if kind != "commit" or link:
-                    raise AnchorError(
-                        f"{name} is not a plain ref of notes", hint=f"Remove it: git update-ref -d {name}"
-                    )
+                if link:
+                    raise AnchorError(f"{name} {_NOT_PLAIN}", hint=f"Remove it: git symbolic-ref -d {name}")
+                if kind != "commit":
+                    raise NoCommitError(name, kind)
                 found[name] = oid
         if len(found) > _MAX_REFS:
             raise AnchorError(f"more than {_MAX_REFS} refs hold notes of mltrust")
         return found
 
     @contextmanager
-    def objects(self) -> Iterator[Objects]:
-        """Read objects for a while."""
+    def objects(self, most: int | None = None) -> Iterator[Objects]:
+        """Read objects for a while, at most so many bytes."""
         with self.git.conversation("cat-file", "--batch") as conversation:
-            yield Objects(conversation, self.format)
+            yield Objects(conversation, self.format, most)
 
     def write(self, new: NewObjects) -> None:
         """Write objects durably: few as loose ones, many as one pack, as git does when it fetches."""
@@ -125,6 +149,8 @@ class Repository:
         if name.startswith("-") or name not in self.remotes:
             known = ", ".join(self.remotes) or "none; add one with git remote add"
             raise UsageError(f"{ascii(name)[:80]} is no remote of {self.folder}", hint=f"There are: {known}.")
+        if self.git.attempt("check-ref-format", notes_of(name)).code:
+            raise UsageError(f"{ascii(name)[:80]}: no ref can have that name", hint="Rename it: git remote rename.")
         return name
 
     def commit(self, new: NewObjects, tree: str, parents: Sequence[str], seconds: int, message: str) -> str:

@@ -1,27 +1,19 @@
 """The settings of git notes, and the keys that come of them: who signs, and whose records count."""
 
 import hashlib
-import os
-import shlex
-import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
 from mltrust.core.note import Signer, VerifierKey
-from mltrust.disk import keys, state
+from mltrust.disk import keys
 from mltrust.errors import AnchorError, FormatError, UsageError
 from mltrust.interfaces import Home, Settings
 
 NAMES = frozenset({"key", "keys", "push", "fetch"})
 
-_MAX_KEY_BYTES = 16 * 1024
-_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_PEM_HINT = "It must be an Ed25519 private key in PEM (openssl genpkey -algorithm ed25519), and the password right."
 
 
 @dataclass(frozen=True)
@@ -66,9 +58,8 @@ class Keys:
         """Return whose records count: those that were named, else who signs here, if anybody does."""
         if self._settings.keys is not None:
             return self._settings.keys
-        if self._settings.key is None and state.status(self._home.data / "keys" / "own") is None:
-            return ()
-        return (self.signer().verifier_key,)
+        signer = keys.own_if_any(self._home.data, self._random) if self._settings.key is None else self.signer()
+        return () if signer is None else (signer.verifier_key,)
 
 
 def _text(settings: Settings, name: str) -> str | None:
@@ -90,25 +81,11 @@ def _verifier_keys(value: object) -> tuple[VerifierKey, ...]:
 
 def _load(path: Path, home: Home) -> Signer:
     # Its name comes from the key, so that the same file has the same name everywhere.
-    pem, found = state.read(path, _MAX_KEY_BYTES), state.status(path)
-    if pem is None or found is None:
-        raise UsageError(f"there is no key at {path}", hint="Name the PEM file of an Ed25519 private key.")
-    if os.name == "posix" and found.st_mode & _OTHERS:
-        raise UsageError(f"{path}: others can read this signing key", hint=f"Run: chmod 600 {shlex.quote(str(path))}")
-    private = _decrypted(pem, path, home)
-    if not isinstance(private, Ed25519PrivateKey):
-        raise UsageError(f"{path}: not an Ed25519 key", hint="Make one: openssl genpkey -algorithm ed25519")
+    try:
+        private = keys.read_private(path, lambda: home.dialogue.secret(f"the password of {path}"))
+    except AnchorError as error:
+        raise UsageError(str(error), hint=_PEM_HINT) from error
+    if private is None:
+        raise UsageError(f"there is no key at {path}", hint=_PEM_HINT)
     name = hashlib.sha256(private.public_key().public_bytes_raw()).hexdigest()[:16]
     return Signer(f"mltrust.key/{name}", private)
-
-
-def _decrypted(pem: bytes, path: Path, home: Home) -> object:
-    if not pem.lstrip().startswith(b"-----BEGIN"):
-        raise UsageError(f"{path}: not a PEM private key")
-    encrypted = b"ENCRYPTED" in pem
-    password = home.dialogue.secret(f"the password of {path}").encode() if encrypted else None
-    try:
-        return load_pem_private_key(pem, password=password)
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        what = "the password is wrong, or it is damaged" if encrypted else "not a private key"
-        raise AnchorError(f"{path}: {what}", hint="Run it again with the right password.") from error

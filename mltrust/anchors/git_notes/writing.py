@@ -9,9 +9,11 @@ from dataclasses import dataclass
 
 from mltrust.anchors.git_notes.history import History
 from mltrust.anchors.git_notes.notes import NotesTree, read_tree
-from mltrust.anchors.git_notes.objects import NewObjects, Objects
+from mltrust.anchors.git_notes.objects import MAX_OBJECT_BYTES, NewObjects, Objects, too_large
 from mltrust.anchors.git_notes.repository import Repository
 from mltrust.core import names
+
+MAX_MERGED_BYTES = 2**26
 
 Additions = Mapping[str, set[bytes]]
 """Lines that are to stand beside objects, by the object's id."""
@@ -32,7 +34,7 @@ class Writer:
         new = NewObjects(self.repository.format)
         heads = [side for side in sides if not any(side.tip in o.commits for o in sides if o.tip != side.tip)]
         heads = list({head.tip: head for head in heads}.values())
-        with self.repository.objects() as objects:
+        with self.repository.objects(MAX_MERGED_BYTES) as objects:
             roots = [objects.commit(head.tip).tree for head in heads]
             tree = _union([read_tree(objects, root) for root in roots], additions, objects, new).write(new)
         if len(heads) == 1 and roots == [tree]:
@@ -60,4 +62,7 @@ def _union(trees: Sequence[NotesTree], additions: Additions, objects: Objects, n
 
 def _note(blobs: set[str], added: set[bytes], objects: Objects, new: NewObjects) -> str:
     lines = added.union(*({line for line in objects.blob(oid).split(b"\n") if line} for oid in blobs))
-    return new.add("blob", b"\n".join(sorted(lines)) + b"\n")
+    note = b"\n".join(sorted(lines)) + b"\n"
+    if len(note) > MAX_OBJECT_BYTES:  # nobody could read it
+        raise too_large(f"one note would have {len(note)} bytes")
+    return new.add("blob", note)

@@ -56,6 +56,7 @@ class LedgerAnchor(Anchor):
     """
 
     scheme: ClassVar[str] = KIND
+    by_path: ClassVar[bool] = True
     settings: ClassVar[frozenset[str]] = SETTINGS
 
     def __init__(
@@ -101,6 +102,10 @@ class LedgerAnchor(Anchor):
     def exists(self) -> bool:
         """Tell whether there is a ledger, sound or not."""
         return log.exists(self.folder)
+
+    def begun(self) -> bool:
+        """Tell whether there is a ledger, or was one when this folder was last seen."""
+        return self.exists() or self._reading.memory.pinned(self.folder) is not None
 
     def publish(self, submissions: Sequence[Submission]) -> Sequence[Receipt]:
         """Publish SHA-256 digests in one append; return one receipt each, for an entry already there too.

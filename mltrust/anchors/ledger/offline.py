@@ -1,6 +1,5 @@
 """Trust in a ledger by its key alone, without the ledger; and what the checks of receipts look like."""
 
-import re
 from collections.abc import Iterable, Sequence
 from typing import ClassVar, Self
 
@@ -8,13 +7,12 @@ from mltrust.anchors.ledger.checkpoint import SignedCheckpoint
 from mltrust.anchors.ledger.cosignature import SETTINGS, Witnesses, shown_time
 from mltrust.anchors.ledger.evidence import KIND, ForeignReceiptError, Proven, prove
 from mltrust.core.digest import Digest
-from mltrust.core.note import VerifierKey
+from mltrust.core.note import VerifierKey, looks_like_a_key
 from mltrust.core.receipt import Receipt
 from mltrust.core.report import AnchorState, Check, CheckKind, Outcome
 from mltrust.errors import AnchorError, ContradictionError, FormatError, UsageError
 from mltrust.interfaces import Anchor, Home, Settings, Submission
 
-_LOOKS_LIKE_A_KEY = re.compile(r"[^+\s]+\+[0-9a-f]{8}\+\S+")
 _STRONGER = {
     "key": "asking the ledger itself, which may have taken the entry back; or requiring a witness",
     "own-ledger": "a witness (mltrust ledger witness), or an anchored checkpoint (mltrust ledger checkpoint --anchor)",
@@ -50,7 +48,7 @@ class LedgerKey(Anchor):
     @classmethod
     def from_key(cls, key: str, settings: Settings) -> Self | None:
         """Return the ledger of a verifier key; None if `key` does not look like one, `UsageError` if it is mistyped."""
-        if not _LOOKS_LIKE_A_KEY.fullmatch(key):
+        if not looks_like_a_key(key):
             return None
         try:
             return cls(VerifierKey.parse(key, "verifier key"), Witnesses.of(settings))
@@ -100,6 +98,7 @@ def confirmed(
         time=proven.time,
         level=level,
         stronger=_STRONGER[level],
+        voice=f"{KIND} {proven.checkpoint.checkpoint.origin}",
     )
 
 

@@ -112,6 +112,7 @@ class Rfc3161Anchor(Anchor):
             time=receipt.time,
             level=LEVEL,
             stronger=STRONGER,
+            voice=f"{self.scheme} {authority}",
             vouches=self.vouches,
         )
 

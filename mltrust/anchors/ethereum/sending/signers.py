@@ -12,7 +12,6 @@ writes the raw signed transaction in hexadecimal. No shell is involved.
 import json
 import os
 import shlex
-import stat
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +23,7 @@ from mltrust.anchors.ethereum.proof.addresses import checksummed, looks_like_a_k
 from mltrust.anchors.ethereum.sending.known_accounts import KNOWN
 from mltrust.anchors.ethereum.sending.unsigned import Unsigned
 from mltrust.core import canonical
+from mltrust.disk import keys
 from mltrust.disk.documents import read_document
 from mltrust.errors import AnchorError, FormatError, UnreadableError, UsageError
 from mltrust.interfaces import Dialogue
@@ -34,7 +34,6 @@ EXTERNAL_SECONDS = 180.0
 
 _MAX_FILE_BYTES = 64 * 1024
 _MAX_RAW_TEXT = 2 * 2**17
-_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 class TransactionSigner(Protocol):
@@ -216,11 +215,10 @@ def _keystore(path: Path) -> dict[str, canonical.Json]:
 
 def _password(path: Path) -> str:
     try:
-        found, data = path.stat(), read_document(path, _MAX_FILE_BYTES)
-    except (OSError, UnreadableError) as error:
+        data = read_document(path, _MAX_FILE_BYTES)
+        keys.refuse_readable_by_others(path, "password")
+    except UnreadableError as error:
         raise UsageError(f"password file: {error}") from error
-    if os.name == "posix" and found.st_mode & _OTHERS:
-        raise UsageError(f"{path}: others can read this password", hint=f"Run: chmod 600 {shlex.quote(str(path))}")
     return data.decode("utf-8", "replace").removesuffix("\n").removesuffix("\r")
 
 

@@ -1,0 +1,91 @@
+"""Seal files: where they are, and how several commands change one without undoing each other.
+
+Publishing may take minutes, and another command may add a receipt or seal anew meanwhile. So a file is read again,
+alone, before it is written: what it gained stays, and what it states is never put back to something older.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from mltrust import operations
+from mltrust.core.bundle import MAX_SEAL_BYTES, Bundle
+from mltrust.core.exclusion import SEAL_NAME
+from mltrust.disk.documents import alone, read_document, write_atomically
+from mltrust.errors import SealError, UnreadableError
+
+
+def seal_path(artifact: Path) -> Path:
+    """Return where the seal of an artifact is kept: inside a folder, beside a file."""
+    return artifact / SEAL_NAME if artifact.is_dir() else artifact.with_name(artifact.name + ".seal.json")
+
+
+def seal_file(path: Path) -> Path:
+    """Return the seal file a caller names: the file itself, or the one kept in the folder."""
+    return seal_path(path) if path.is_dir() else path
+
+
+def read_seal_file(path: Path, *, whole: bool = False) -> Bundle:
+    """Read and parse a seal file; `whole` refuses one whose parts contradict each other."""
+    try:
+        data = read_document(path, MAX_SEAL_BYTES)
+    except UnreadableError as error:
+        if path.exists():
+            raise
+        raise SealError(f"no seal at {path}", hint="Make one with mltrust seal, or name one with --seal.") from error
+    bundle = Bundle.parse(data, str(path))
+    return operations.whole(bundle) if whole else bundle
+
+
+@dataclass(frozen=True)
+class SealFile:
+    """A seal file as it was read; `version` tells whether it is still that file."""
+
+    path: Path
+    bundle: Bundle
+    version: tuple[int, ...]
+
+    @classmethod
+    def read(cls, path: Path, *, whole: bool = False) -> Self:
+        """Read a seal file."""
+        version = _version(path)
+        return cls(path, read_seal_file(path, whole=whole), version)
+
+    def update(self, change: Callable[[Bundle], Bundle]) -> Bundle:
+        """Write what `change` makes of the file as it is now; `SealError` if it states something else by now."""
+        with alone(self.path.parent):
+            now = self._now()
+            if now.statement != self.bundle.statement:
+                hint = "Nothing was written. Run it again for the seal that is there now."
+                raise SealError(f"{self.path}: was sealed anew meanwhile", hint=hint)
+            changed = change(now)
+            if changed != now:
+                write_atomically(self.path, changed.to_json())
+        return changed
+
+    def _now(self) -> Bundle:
+        return self.bundle if _version(self.path) == self.version else read_seal_file(self.path, whole=True)
+
+
+def put(path: Path, bundle: Bundle, seen: SealFile | None) -> Bundle:
+    """Write a new seal where `seen` was, or nothing; return it with the receipts that others added meanwhile.
+
+    A seal of something else that was not there before is not overwritten: `SealError`.
+    """
+    with alone(path.parent):
+        now = SealFile.read(path) if path.exists() and (seen is None or _version(path) != seen.version) else seen
+        if now is not None and now.bundle.statement == bundle.statement:
+            bundle = now.bundle.with_receipts(bundle.receipts)
+        elif now is not None and (seen is None or now.bundle.statement != seen.bundle.statement):
+            raise SealError(f"{path}: was sealed by somebody else meanwhile", hint="Run it again.")
+        write_atomically(path, bundle.to_json())
+    return bundle
+
+
+def _version(path: Path) -> tuple[int, ...]:
+    try:
+        found = path.stat()
+    except OSError:
+        return ()
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
