@@ -317,9 +317,56 @@ def test_notes_that_are_no_commit_are_refused(world, kind):
     tree = world.git("mktree", input="")
     world.git("tag", "-a", "-m", "x", "t", NOTES)
     oid = {"blob": blob, "tree": tree, "tag": world.git("rev-parse", "t")}[kind]
+    tip = world.git("rev-parse", NOTES)
     world.git("update-ref", NOTES, oid)
-    with pytest.raises(AnchorError, match="not a plain ref"):
+    with pytest.raises(ContradictionError, match=f"its last tip was {tip}") as caught:
         world.vouches()
+    assert caught.value.state is AnchorState.ROLLBACK
+    assert f"git update-ref {NOTES} {tip}" in caught.value.hint
+    (world.root / "me/state").rename(world.root / "forgotten")
+    with pytest.raises(AnchorError) as caught:
+        world.vouches()
+    assert f"is a {kind}" in str(caught.value)
+    assert not isinstance(caught.value, ContradictionError)
+
+
+@pytest.mark.parametrize("remembers", [True, False])
+def test_notes_of_a_remote_that_are_no_commit_are_a_finding(world, remembers):
+    """Git lets a tree take the place of a commit when it fetches, without being forced."""
+    assert world.vouches(fetch="origin")
+    tip = world.git("rev-parse", NOTES)
+    remote = world.root / "remote"
+    world.git("update-ref", NOTES, world.git("mktree", input="", folder=remote), folder=remote)
+    if not remembers:
+        (world.root / "me/state").rename(world.root / "forgotten")
+    with pytest.raises(ContradictionError, match=f"its last tip was {tip}") as caught:
+        world.vouches(fetch="origin")
+    assert caught.value.state is AnchorState.ROLLBACK
+    with pytest.raises(ContradictionError if remembers else AnchorError):
+        world.publish(TWO, push="origin")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there are no process groups")
+def test_a_connection_that_hangs_is_ended_with_all_its_processes(world, monkeypatch):
+    monkeypatch.setattr("mltrust.anchors.git_notes.process.NETWORK_SECONDS", 1.0)
+    script = world.root / "ssh"
+    script.write_text(f"#!/bin/sh\ntrap '' TERM\nsleep 600 &\necho $$ $! > {world.root}/pids\nwait\n")
+    script.chmod(0o755)
+    world.git("config", "core.sshCommand", script)
+    world.git("config", "ssh.variant", "simple")
+    world.git("config", "remote.origin.url", "ssh://nowhere.invalid/x")
+    with pytest.raises(AnchorError, match="took longer than 1 s"):
+        world.vouches(fetch="origin")
+    pids = (world.root / "pids").read_text().split()
+    assert len(pids) == 2
+    assert not any(_runs(pid) for pid in pids)
+
+
+def _runs(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def test_a_hostile_remote_name_is_quoted_in_hints(world):

@@ -85,10 +85,12 @@ def test_another_machine_trusts_the_key_it_names(mltrust, released):
 def test_settings_of_the_configuration_are_taken(mltrust, released):
     stranger = mltrust.at(mltrust.cwd / "elsewhere")
     stranger.home.mkdir()
-    (stranger.home / "config.toml").write_text(f'[git-notes."ci"]\nkeys = ["{released}"]\nfetch = "origin"\n')
+    (stranger.home / "config.toml").write_text(
+        f'[git-notes."{mltrust.cwd / "ci"}"]\nkeys = ["{released}"]\nfetch = "origin"\n'
+    )
     code, check = _check(stranger)
     assert (code, check["level"]) == (0, "fetched-notes")
-    (stranger.home / "config.toml").write_text('[git-notes."ci"]\nkeys = 1\n')
+    (stranger.home / "config.toml").write_text(f'[git-notes."{mltrust.cwd / "ci"}"]\nkeys = 1\n')
     done = stranger("verify", "ci/model", "--anchor", "git-notes:ci")
     assert done.code == 2
     assert "keys" in done.err

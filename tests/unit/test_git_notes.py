@@ -403,6 +403,51 @@ def test_only_a_remote_of_the_repository_is_talked_to(pair, setting, name):
         talking.publish([Submission(TWO)]) if setting == "push" else talking.find(Submission(ONE))
 
 
+@pytest.mark.parametrize("name", ["team/origin", "mltrust", "mltrust/mltrust", "notes", "remotes/x", "a/b/c"])
+def test_a_remote_may_have_any_name(pair, name):
+    """One with a slash, and such as could be in the way of the notes."""
+    for clone in ("one", "two"):
+        pair.git(clone, "remote", "rename", "origin", name)
+    submissions = [Submission(Digest.sha256(b"%d" % number)) for number in range(4)]
+    for number, submission in enumerate(submissions):  # in turn: each has to merge what the other pushed
+        pair.anchor("one" if number % 2 else "two", push=name).publish([submission])
+    fetching = pair.anchor("one", fetch=name)
+    assert [pair.check(fetching, each).level for each in submissions] == ["fetched-notes"] * 4
+    tip = pair.git("remote", "rev-parse", NOTES)
+    pair.git("remote", "update-ref", NOTES, f"{tip}~1")
+    with pytest.raises(ContradictionError) as caught:
+        pair.anchor("one", fetch=name).find(submissions[0])
+    assert caught.value.state is AnchorState.ROLLBACK
+    pair.git("remote", "update-ref", "-d", NOTES)
+    with pytest.raises(ContradictionError) as caught:
+        pair.anchor("one", fetch=name).find(submissions[0])
+    assert caught.value.state is AnchorState.REMOVED
+
+
+def test_the_branch_of_a_remote_with_a_slash_is_read(pair):
+    pair.anchor("one", push="origin").publish([Submission(ONE)])
+    pair.git("two", "remote", "rename", "origin", "team/origin")
+    pair.git("two", "fetch", "--quiet", "team/origin")
+    assert pair.check(pair.anchor("two"), Submission(ONE)).level == "anchors-branch"
+
+
+def test_a_branch_of_a_like_name_is_no_place(pair):
+    pair.anchor("one", push="origin").publish([Submission(ONE)])
+    pair.git("two", "fetch", "--quiet", "origin")
+    tip = pair.git("two", "rev-parse", "origin/mltrust-anchors")
+    pair.git("two", "update-ref", "refs/remotes/origin/feature/mltrust-anchors", tip)
+    pair.git("two", "update-ref", "-d", "refs/remotes/origin/mltrust-anchors")
+    pair.anchor("two", "them").publish([Submission(TWO)])  # so that there are notes at all
+    assert pair.anchor("two").find(Submission(ONE)) == ()
+
+
+def test_a_remote_whose_name_no_ref_can_have_is_refused(pair):
+    pair.git("one", "config", "remote.a..b.url", str(pair.root / "remote"))
+    with pytest.raises(UsageError, match="no ref can have that name") as caught:
+        pair.anchor("one", push="a..b").publish([Submission(ONE)])
+    assert "Rename" in caught.value.hint
+
+
 def test_pushing_brings_both_refs(pair):
     submission = pair.seal("one")
     pair.anchor("one", push="origin").publish([submission])

@@ -6,7 +6,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from mltrust.anchors.ledger.checkpoint import Checkpoint, SignedCheckpoint
-from mltrust.core.note import MAX_NOTE_BYTES, Note, Signed, Signer, VerifierKey
+from mltrust.core.note import MAX_NOTE_BYTES, Note, Signed, Signer, VerifierKey, looks_like_a_key
 from mltrust.errors import FormatError
 
 PETER = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"
@@ -221,3 +221,15 @@ class TestCheckpoint:
     def test_refusals(self, text):
         with pytest.raises(FormatError):
             Checkpoint.parse(text, "checkpoint")
+
+
+@pytest.mark.parametrize("text", [PETER, "a+0123abcd+mistyped"])
+def test_a_key_looks_like_one_even_if_it_is_mistyped(text):
+    assert looks_like_a_key(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "ledger:a", "git-notes:a+b", "a+0123ABCD+x", "a b+0123abcd+x", "a+0123abcd+", PETER + "\n"]
+)
+def test_nothing_else_looks_like_a_key(text):
+    assert not looks_like_a_key(text)
