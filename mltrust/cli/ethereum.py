@@ -195,11 +195,14 @@ def _observed(backend: "EthereumAnchor", console: Console) -> "tuple[Sequence[tu
 
 
 def _line(backend: "EthereumAnchor", entry: "Entry", stage: "Stage") -> str:
+    from mltrust.anchors.ethereum.sending.journal import Stage
     from mltrust.anchors.ethereum.sending.offers import ether
 
     what = count(len(entry.listed()), "digest") if entry.digests else "deployment"
     cost = "" if entry.paid is None else f"  {ether(int(entry.paid))} ETH"
-    return f"{backend.name}  nonce {entry.nonce}  {stage.value}  {what}{cost}  {entry.attempts[-1].hash}"
+    failed = bool(entry.digests) and entry.evidence is None and entry.stage is stage is Stage.INCLUDED
+    far = "included, failed so far" if failed else stage.value
+    return f"{backend.name}  nonce {entry.nonce}  {far}  {what}{cost}  {entry.attempts[-1].hash}"
 
 
 def _fields(backend: "EthereumAnchor", entry: "Entry", stage: "Stage") -> "dict[str, Json]":

@@ -10,6 +10,7 @@ from eth_keys import keys
 from eth_utils import keccak
 from trie import HexaryTrie
 
+from mltrust import Outcome, open_anchor
 from mltrust.anchors.ethereum.proof import contract
 from mltrust.anchors.ethereum.proof.batch import Batch
 from mltrust.anchors.ethereum.proof.evidence import Evidence, ForeignReceiptError, prove, receipt_for
@@ -17,6 +18,7 @@ from mltrust.core.digest import Digest
 from mltrust.core.receipt import Receipt, TimeBounds
 from mltrust.core.report import AnchorState
 from mltrust.errors import ContradictionError, FormatError
+from mltrust.interfaces import Home
 
 ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 CHAIN = 11155111
@@ -119,8 +121,8 @@ def edited(evidence, *path, value):
 def test_the_builder_makes_receipts_that_hold():
     """Otherwise nothing below would show why a forgery is refused."""
     found = proven(forged())
-    assert (found.author, found.sender, found.contract) == (VICTIMS_ADDRESS, VICTIMS_ADDRESS, contract.ADDRESS)
-    assert (found.chain_id, found.block_number, found.block_time) == (CHAIN, 6_000_000, 1_790_000_000)
+    assert (found.author, found.contract) == (VICTIMS_ADDRESS, contract.ADDRESS)
+    assert (found.chain_id, found.block_number) == (CHAIN, 6_000_000)
     assert found.time == TimeBounds(not_after="2026-09-21T14:13:20Z")
     assert found.transaction_hash == keccak(OURS[0])
     data = contract.calldata(BATCH.commitment)
@@ -137,24 +139,58 @@ class TestWhomToBelieve:
 
     def test_a_contract_that_names_the_victim_as_its_caller(self):
         receipt = outcome(event(address=IMPOSTOR))
-        found = proven(alone(signed(FORGER, to=IMPOSTOR), receipt, account=FORGER, contract=IMPOSTOR.hex()))
-        assert found.author == VICTIMS_ADDRESS
-        assert found.contract == IMPOSTOR != contract.ADDRESS
-        assert found.sender != VICTIMS_ADDRESS
+        refused(alone(signed(FORGER, to=IMPOSTOR), receipt, account=FORGER, contract=IMPOSTOR.hex()), "somebody else")
+        found = proven(alone(signed(to=IMPOSTOR), receipt, contract=IMPOSTOR.hex()))
+        assert found.contract == IMPOSTOR != contract.ADDRESS, "what the call means there is for the caller to judge"
 
     def test_that_contract_under_the_name_of_the_real_one(self):
         receipt = outcome(event(address=IMPOSTOR))
-        refused(alone(signed(FORGER, to=IMPOSTOR), receipt, account=FORGER), "no event of the contract")
+        refused(alone(signed(FORGER, to=IMPOSTOR), receipt, account=FORGER), "somebody else")
+        refused(alone(signed(), receipt), "no event of the contract")
 
     def test_a_victim_lured_to_a_contract_that_announces(self):
         """The victim signed, and did not announce: the contract it called did."""
-        found = proven(alone(signed(to=IMPOSTOR, data=b""), outcome(event(by=IMPOSTOR))))
-        assert (found.sender, found.author) == (VICTIMS_ADDRESS, IMPOSTOR)
+        for data in (b"", CALL):
+            for by in (IMPOSTOR, VICTIMS_ADDRESS):
+                refused(alone(signed(to=IMPOSTOR, data=data), outcome(event(by=by))), "to somebody else")
 
     def test_a_copy_of_the_announcement(self):
         """Anybody may announce what somebody else did: it is then its own announcement."""
         by = bytes.fromhex(FORGER.address[2:])
         assert proven(alone(signed(FORGER), outcome(event(by=by)), account=FORGER)).author == by
+
+
+class TestReceiptsMadeUp:
+    """Nobody signs the trie of receipts: in a block of its own the forger lets AnchorLog say whatever it likes."""
+
+    @pytest.mark.parametrize(("to", "data"), [(b"\x11" * 20, b""), (IMPOSTOR, CALL), (contract.ADDRESS, CALL)])
+    def test_an_event_by_the_victim_beside_a_transaction_of_the_forger(self, to, data):
+        refused(alone(signed(FORGER, to=to, data=data), account=FORGER), "by somebody else|to somebody else")
+
+    def test_beside_another_transaction_of_the_victim(self):
+        """The victim did sign something: a payment, or the announcement of something else."""
+        other = contract.encode_anchor(b"\1" * 32, BATCH.size)
+        for to in (contract.ADDRESS, IMPOSTOR, VICTIMS_ADDRESS, b""):
+            for data in (b"", other, contract.encode_anchor(BATCH.commitment, BATCH.size + 1), CALL + b"\0", CALL[:-1]):
+                refused(alone(signed(to=to, data=data)), "something else")
+        for to in (IMPOSTOR, VICTIMS_ADDRESS, b""):
+            refused(alone(signed(to=to)), "to somebody else")
+
+    def test_the_victims_announcement_under_another_name(self):
+        refused(alone(signed(), outcome(event(by=bytes.fromhex(FORGER.address[2:])))), "by somebody else")
+
+    def test_whoever_vouches_for_that_block(self, tmp_path):
+        """Even where it is the very block that the caller trusts, the victim did not announce."""
+        false = alone(signed(FORGER, to=b"\x11" * 20, data=b""), account=FORGER)
+        genuine = alone(signed())
+        blocks = ["0x" + evidence["block_hash"] for evidence in (false, genuine)]
+        settings = {"authors": VICTIM.address, "trust_block": blocks}
+        anchor = open_anchor("ethereum:sepolia", Home(tmp_path / "data", tmp_path / "state"), settings)
+        check = anchor.confirm(receipt_for(DIGEST, Evidence.model_validate(genuine)), DIGEST)
+        assert (check.outcome, check.level) == (Outcome.PASS, "given-block")
+        check = anchor.confirm(receipt_for(DIGEST, Evidence.model_validate(false)), DIGEST)
+        assert (check.outcome, check.state) == (Outcome.FAIL, AnchorState.REPLACED)
+        assert "to somebody else" in check.summary
 
 
 class TestChains:
@@ -275,7 +311,8 @@ class TestCalldata:
 
     def test_one_mode_as_the_other(self):
         to_oneself = signed(to=VICTIMS_ADDRESS, data=self.data)
-        refused(alone(to_oneself, outcome()), "no event")
+        refused(alone(to_oneself, outcome()), "something else")
+        refused(alone(to_oneself), "something else")
         refused(in_oneself(signed(), OURS[1]), "something else")
 
     def test_half_of_a_mode(self):
@@ -298,7 +335,7 @@ class TestPlaces:
     def test_the_transaction_of_another_receipt(self):
         """The victim's transaction stands beside a receipt of the forger's: one index decides both."""
         block = [(signed(data=b""), outcome()), (signed(FORGER), OURS[1])]
-        refused(forged(block, index=0), "no event")
+        refused(forged(block, index=0), "something else")
         refused(forged(block, index=1), "not that of the signature")
 
     def test_the_roots_swapped(self):
@@ -340,7 +377,7 @@ class TestHeaders:
     def test_another_time(self):
         evidence = forged(timestamp=1_790_000_012)
         refused(evidence, "not that of the block")
-        assert proven(evidence).block_time == 1_790_000_012
+        assert proven(evidence).time == TimeBounds(not_after="2026-09-21T14:13:32Z")
 
     @pytest.mark.parametrize("timestamp", [2**64 - 1, 2**63, 253_402_300_800, 2**64, 2**255])
     def test_times_beyond_the_calendar(self, timestamp):

@@ -1,6 +1,6 @@
 """Killed at any instant: no seal is damaged, nothing is sent under two nonces, and `resume` ends the story.
 
-MLTRUST_KILLS says how often it is killed (15 by default).
+MLTRUST_KILLS says how often it is killed (8 by default).
 """
 
 import os
@@ -14,7 +14,7 @@ import pytest
 from mltrust import Outcome, api
 from mltrust.anchors.ethereum.proof import contract
 
-KILLS = int(os.environ.get("MLTRUST_KILLS", "15"))
+KILLS = int(os.environ.get("MLTRUST_KILLS", "8"))
 
 
 def announced(chain):

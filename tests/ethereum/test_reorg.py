@@ -80,6 +80,36 @@ def test_a_final_block_that_goes_is_a_rollback_though_only_this_machine_knows(pu
     assert "seen final here before" in check.summary
 
 
+def test_a_final_batch_is_sent_again_after_a_deep_reorganisation(published):
+    """What the journal calls final is in no block any more: the same bytes go out again, under the same nonce."""
+    made, digest, receipt = published
+    made.chain.mine(3)
+    assert made.anchor().publish([Submission(digest)]) == [receipt]
+    (entry,) = [entry for entry in made.anchor().journal.everywhere() if entry.nonce == 1]
+    assert entry.stage is Stage.FINAL
+    made.chain.rpc("anvil_reorg", 4, [])
+    made.chain.mine(3)
+    (again,) = made.publish(digest)
+    assert again.evidence["block_hash"] != receipt.evidence["block_hash"]
+    (now,) = [entry for entry in made.anchor().journal.everywhere() if entry.nonce == 1]
+    assert now.attempts == entry.attempts
+    assert {entry.nonce for entry in made.anchor().journal.everywhere()} == {0, 1}
+    assert made.anchor().confirm(again, digest).outcome is Outcome.PASS
+
+
+def test_what_is_final_stays_so_where_nodes_forget_where_old_transactions_are(published, between):
+    made, digest, receipt = published
+    made.chain.mine(3)
+    made.publish(digest)
+
+    def forgetful(request, pass_on):
+        if request["method"] in ("eth_getTransactionReceipt", "eth_getTransactionByHash"):
+            return {"result": None}
+        return pass_on(request)
+
+    assert made.anchor(rpc=[between(made.chain, forgetful).url]).publish([Submission(digest)]) == [receipt]
+
+
 def test_the_commands_that_mend(anvil, deployed, tmp_path):
     made = deployed(anvil).configure()
     (tmp_path / "data").write_text("x")

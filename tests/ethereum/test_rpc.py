@@ -154,8 +154,37 @@ def test_an_endless_answer_ends(raw, monkeypatch):
 
 def test_an_answer_byte_by_byte_ends(raw):
     dripping = [b"HTTP/1.1 200 OK\r\n\r\n", *[b" ", 0.05] * 40]
-    with pytest.raises(UnreachableError, match=r"did not finish its answer within 0\.5 s"):
+    with pytest.raises(UnreachableError, match=r"did not answer eth_chainId within 0\.5 s"):
         Rpc(raw(dripping), timeout=0.5).call("eth_chainId")
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [b"HTTP/1.1 200 OK\r\nX: ", *[b"a", 0.05] * 200],
+        [b"HTTP/1.1 100 Continue\r\n\r\n", 0.05] * 200,
+        [b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", *[b"X: y\r\n", 0.05] * 200],
+        [b"HTTP/1.1 500 No\r\nContent-Length: 1000\r\n\r\n", *[b" ", 0.05] * 200],
+    ],
+)
+def test_headers_and_trailers_that_never_end_are_left(raw, parts):
+    """Each part comes in time; all of them together never would."""
+    url = raw(parts)
+    with pytest.raises(UnreachableError, match=r"did not answer eth_chainId within 0\.4 s"):
+        Rpc(url, timeout=0.4).call("eth_chainId")
+    for thread in threading.enumerate():
+        if thread.name == module.THREAD:
+            thread.join(5)
+            assert not thread.is_alive()  # nobody goes on reading
+
+
+@pytest.mark.parametrize("quoted", ["/v3/secret-key?token=a%2Fsecret", "secret-key", "a/secret", "a%2Fsecret"])
+def test_a_node_that_quotes_the_secret_of_its_url_is_not_repeated(raw, quoted):
+    for padding in ("", "x" * 195):  # the cut must not leave a part of it
+        body = {"jsonrpc": "2.0", "id": 1, "error": {"message": f"{padding}no such project: {quoted}"}}
+        with pytest.raises(RefusedError) as raised:
+            Rpc(raw(http(body)) + "/v3/secret-key?token=a%2Fsecret").call("eth_chainId")
+        assert "secr" not in f"{raised.value}{raised.value.said}"
 
 
 def test_nobody_is_there():
@@ -175,6 +204,8 @@ def test_a_secret_in_the_url_is_never_shown():
         (lambda node: node.block(5), ["x", [], {}, {"number": "0x5"}, {"number": "0x6", "hash": "0x" + "00" * 32}]),
         (lambda node: node.place(bytes(32)), ["x", {"blockHash": 1}, {"blockHash": "0x" + "00" * 32}]),
         (lambda node: node.code(bytes(20)), [None, "", "0x1", "60", 5]),
+        (lambda node: node.used(bytes(20), "pending"), [None, 1, "0x20000000000000", "0xfffffffffffffffff"]),
+        (lambda node: node.block("latest"), [{"number": "0x20000000000000", "hash": "0x" + "00" * 32}]),
     ],
 )
 def test_answers_of_another_form(serve, question, bad):

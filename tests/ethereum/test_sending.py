@@ -323,11 +323,151 @@ def test_a_failed_transaction_is_over(made, digests, monkeypatch):
     monkeypatch.setattr(Writer, "gas", lambda *_: 23_300)  # enough to be included, too little for the event
     with pytest.raises(AnchorError, match="was included, and failed"):
         made.anchor().publish(submissions(digests(1)))
+    assert stages(made) == [Stage.INCLUDED]
+    with pytest.raises(AnchorError, match="its block is not final yet"):
+        made.anchor().publish(submissions(digests(1)))
+    assert "included, failed so far" in made.configure().run("ethereum", "status")
+    made.chain.mine(3)
+    with pytest.raises(AnchorError, match=r"was included, and failed$"):
+        made.anchor().publish(submissions(digests(1)))
     assert stages(made) == [Stage.FAILED]
     monkeypatch.undo()
     monkeypatch.setenv("MLTRUST_TEST_KEY_0", made.chain.keys[0])
     made.publish(*digests(1))
     assert [entry.stage for entry in entries(made)] == [Stage.FAILED, Stage.INCLUDED]
+
+
+def changing_receipts(**fields):
+    """Return what changes the answers about transactions, and nothing that the block is proven by."""
+
+    def change(request, pass_on):
+        answer = pass_on(request)
+        if request["method"] == "eth_getTransactionReceipt" and answer["result"]:
+            answer["result"].update(fields)
+        return answer
+
+    return change
+
+
+def test_a_node_that_lies_about_failure_is_found_out(made, digests, between):
+    liar = between(made.chain, changing_receipts(status="0x0"))
+    (receipt,) = made.publish(*digests(1), rpc=[liar.url])
+    assert made.anchor().confirm(receipt, digests(1)[0]).outcome is Outcome.PASS
+    assert [entry.stage for entry in entries(made)] == [Stage.INCLUDED]
+
+
+def test_a_node_that_names_a_false_block_is_passed_over(made, digests, between):
+    liar = between(made.chain, changing_receipts(blockHash="0x" + "66" * 32))
+    (receipt,) = made.publish(*digests(1), rpc=[liar.url, made.chain.url])
+    assert made.anchor().confirm(receipt, digests(1)[0]).outcome is Outcome.PASS
+
+
+def test_one_node_of_two_ends_no_story(made, digests, between):
+    def hasty(request, pass_on):
+        if "finalized" in request["params"]:
+            request = {**request, "params": ["latest" if one == "finalized" else one for one in request["params"]]}
+        return pass_on(request)
+
+    nodes = [between(made.chain, hasty).url, made.chain.url]
+    made.publish(*digests(1), final=False, rpc=nodes)
+    made.publish(*digests(1), final=False, rpc=nodes)
+    assert [entry.stage for entry in entries(made)] == [Stage.INCLUDED]
+    made.chain.mine(3)
+    made.publish(*digests(1), rpc=nodes)
+    assert [entry.stage for entry in entries(made)] == [Stage.FINAL]
+
+
+def test_one_node_of_two_gives_no_nonce_up(slow, digests, between):
+    with pytest.raises(AnchorError):
+        slow.anchor(timeout=0).publish(submissions(digests(1)))
+    slow.chain.rpc("anvil_dropAllTransactions")
+    slow.chain.rpc("evm_setAutomine", True)
+    me = "0xf39fd6e51aad88f6f4ce6ab8827279cfffb92266"
+    slow.chain.rpc("eth_sendTransaction", {"from": me, "to": me})
+    slow.chain.mine(3)
+
+    def dumb(request, pass_on):
+        about = request["method"] == "eth_getTransactionCount"
+        return {"error": {"code": -1, "message": "no"}} if about else pass_on(request)
+
+    def silent(request, pass_on):
+        return None if request["method"] == "eth_getTransactionCount" else pass_on(request)
+
+    for other in (dumb, silent):
+        nodes = [slow.chain.url, between(slow.chain, other).url]
+        with pytest.raises(AnchorError):
+            slow.anchor(rpc=nodes, timeout=0).publish(submissions(digests(1)))
+        assert [entry.stage for entry in entries(slow)] != [Stage.LOST]
+    with pytest.raises(AnchorError, match="is final"):
+        slow.anchor(rpc=[slow.chain.url]).publish(submissions(digests(1)))
+    assert [entry.stage for entry in entries(slow)] == [Stage.LOST]
+
+
+@pytest.mark.parametrize("price", ["0x" + "f" * 64, "0x" + "f" * 33])
+def test_a_nonsensical_price_does_not_harm_the_journal(made, digests, between, price):
+    liar = between(made.chain, changing_receipts(effectiveGasPrice=price, gasUsed=price))
+    made.publish(*digests(1), rpc=[liar.url])
+    assert [entry.paid for entry in entries(made)] == [None]
+    assert len(made.publish(*digests(2))) == 2
+
+
+def test_the_journal_takes_nothing_that_it_could_not_read(made, digests):
+    made.publish(*digests(1))
+    (entry,) = entries(made)
+    for fields in ({"paid": "9" * 42}, {"paid": "-1"}, {"nonce": 2**53}, {"attempts": []}, {"stage": "gone"}):
+        with pytest.raises(AnchorError, match="fits no journal"):
+            entry.changed(**fields)
+    journal = made.anchor().session().journal
+    with pytest.raises(AnchorError, match="fits no journal"):
+        journal.write(entry.model_copy(update={"paid": "9" * 42}))
+    assert entries(made) == [entry]
+
+
+def counting(**counts):
+    """Return what answers how many nonces are used."""
+
+    def change(request, pass_on):
+        told = request["method"] == "eth_getTransactionCount" and counts.get(request["params"][1])
+        return {"result": told} if told else pass_on(request)
+
+    return change
+
+
+@pytest.mark.parametrize("count", ["0xf4240", "0x1fffffffffffff", "0x20000000000000", "0xfffffffffffffffff", "0x12"])
+def test_a_node_that_counts_nonsense_gets_no_nonce(made, digests, between, count):
+    liar = between(made.chain, counting(pending=count))
+    with pytest.raises(AnchorError, match=liar.url):
+        made.anchor(rpc=[liar.url]).publish(submissions(digests(1)))
+    assert not entries(made)
+    made.publish(*digests(1))
+    assert [entry.nonce for entry in entries(made)] == [1]
+
+
+def test_a_node_that_lies_about_both_counts_is_outvoted(made, digests, between):
+    liar = between(made.chain, counting(pending="0xf4240", latest="0xf4240"))
+    for nodes in ([liar.url, made.chain.url], [made.chain.url, liar.url]):
+        with pytest.raises(AnchorError, match=rf"{liar.url} says that 1000000 nonces"):
+            made.anchor(rpc=nodes).publish(submissions(digests(1)))
+    assert not entries(made)
+
+
+def test_what_waits_is_counted_by_all_nodes(slow, digests, between):
+    """The first node does not see what another program sent through the second."""
+    me = "0xf39fd6e51aad88f6f4ce6ab8827279cfffb92266"
+    slow.chain.rpc("eth_sendTransaction", {"from": me, "to": me})
+    blind = between(slow.chain, counting(pending="0x1"))
+    with pytest.raises(AnchorError, match="in no block after 0 s"):
+        slow.anchor(rpc=[blind.url, slow.chain.url], timeout=0).publish(submissions(digests(1)))
+    assert [entry.nonce for entry in entries(slow)] == [2]
+
+
+def test_an_account_that_never_signed_is_not_trusted(anvil, user, digests):
+    made = user(anvil)
+    session = made.anchor().session()
+    with session.journal.locked(bytes(20)):
+        assert made.anchor().authors() == frozenset()
+    made.anchor().publishing().deploy()
+    assert [author.hex()[:4] for author in made.anchor().authors()] == ["f39f"]
 
 
 def test_a_damaged_journal_stops_everything(made, digests):

@@ -116,6 +116,29 @@ def test_what_makes_no_sense_is_refused_by_name(name, value, tmp_path):
     assert "secret" not in str(raised.value)
 
 
+@pytest.mark.parametrize("key", ["ab" * 32, "0x" + "ab" * 32, "0X" + "AB" * 32])
+@pytest.mark.parametrize("name", ["signer", "password_file", "authors", "contract", "max_cost", "trust_block"])
+def test_a_private_key_is_refused_wherever_it_stands(name, key):
+    for value in (key, f"keystore:{key}", f"external:{ADDRESS} sign --key={key}", f"x{key}x"):
+        if name == "trust_block" and value == "0x" + "ab" * 32:
+            continue  # so a block hash is written
+        for given in (value, [value]):
+            with pytest.raises(UsageError, match=f"{name}: a private key was given") as raised:
+                config_of("ethereum:1", {"rpc": NODE, name: given})
+            assert "abab" not in f"{raised.value}{raised.value.hint}".lower()
+
+
+def test_a_private_key_is_not_repeated_as_the_name_of_a_chain():
+    for key in ("ab" * 32, "0X" + "ab" * 32):
+        with pytest.raises(UsageError, match="a private key was given") as raised:
+            config_of(f"ethereum:{key}", {})
+        assert "abab" not in str(raised.value)
+
+
+def test_a_node_may_have_a_long_secret():
+    assert config_of("ethereum:1", {"rpc": f"{NODE}/{'ab' * 32}"}).rpc == (f"{NODE}/{'ab' * 32}",)
+
+
 def test_a_setting_nobody_knows(tmp_path):
     with pytest.raises(UsageError, match="is no setting"):
         open_anchor("ethereum:sepolia", Home(tmp_path, tmp_path), {"gas": 5})

@@ -209,6 +209,8 @@ def test_a_command_that_signs_with_another_key_is_caught(wrapper):
         ("print('0x02c0')", "no transaction"),
         ("pass", "no transaction"),
         ("import time; time.sleep(60)", "did not answer within 1 s"),
+        ("print('00' * 2**20, flush=True); import time; time.sleep(60)", "wrote more than 1048576 bytes"),
+        ("import os, time; os.close(1); time.sleep(60)", "did not answer within 1 s"),
     ],
 )
 def test_a_command_that_fails(wrapper, monkeypatch, text, match):
@@ -228,7 +230,16 @@ def test_a_command_is_never_run_by_a_shell(tmp_path):
 
 @pytest.mark.parametrize(
     "signer",
-    [KEY, f"0x{KEY}", f"keystore:{KEY}", f"env:{KEY}", f"keyring:0x{KEY}", f"external:{ADDRESS} sign --key {KEY}"],
+    [
+        KEY,
+        f"0x{KEY}",
+        f"0X{KEY}",
+        f"external:{ADDRESS} sign --key={KEY}",
+        f"keystore:{KEY}",
+        f"env:{KEY}",
+        f"keyring:0x{KEY}",
+        f"external:{ADDRESS} sign --key {KEY}",
+    ],
 )
 def test_a_private_key_as_an_argument_is_refused_and_never_repeated(signer):
     with pytest.raises(UsageError, match="a private key was given") as raised:
@@ -243,6 +254,12 @@ def test_a_private_key_as_an_argument_is_refused_and_never_repeated(signer):
 def test_what_names_no_signer(signer):
     with pytest.raises(UsageError):
         opened(signer)
+
+
+def test_a_key_that_lacks_a_digit_is_not_repeated():
+    with pytest.raises(UsageError, match="names none") as raised:
+        opened(KEY[:-1])
+    assert KEY[:10] not in str(raised.value)
 
 
 def test_nobody_named():

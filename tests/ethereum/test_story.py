@@ -54,7 +54,10 @@ def test_verifying_elsewhere(chain, user, deployed, model, tmp_path):
 
     # With the node up; whose announcement it is has to be said.
     reader = user(chain, name="reader").configure(signer=None)
-    assert "--author" in reader.run("verify", model, "--anchor", "ethereum:local", code=1)
+    told = reader.run("verify", model, "--anchor", "ethereum:local", code=3)
+    assert "no account is named" in told
+    assert "--author ADDRESS" in told
+    assert author not in told
     assert "VERIFIED" in reader.run(*named)
     assert "whom you do not trust" in reader.run(
         "verify", model, "--anchor", "ethereum:local", "--author", STRANGER, code=1
@@ -73,9 +76,9 @@ def test_verifying_elsewhere(chain, user, deployed, model, tmp_path):
     wrong = ("verify", model, "--anchor", "ethereum:local", "--trust-block", block)
     assert "whom you do not trust" in newcomer.run(*wrong, "--author", STRANGER, code=1)
     assert "of contract" in newcomer.run(*wrong, "--author", author, "--contract", STRANGER, code=1)
-    assert f"of chain {chain.chain_id}, not 11155111" in newcomer.run(
-        "verify", model, "--anchor", "ethereum:sepolia", code=1
-    )
+    elsewhere = ("verify", model, "--anchor", "ethereum:sepolia")
+    assert f"of chain {chain.chain_id}, not 11155111" in newcomer.run(*elsewhere, "--author", author, code=1)
+    assert "no account is named" in newcomer.run(*elsewhere, code=3)
     newcomer.run(*named, "--trust-block", "0x" + "11" * 32, code=3)
 
 
@@ -85,6 +88,10 @@ def test_nothing_stored_and_no_node(chain, user, deployed, model):
     chain.stop()
     author = ("--author", STRANGER)
     assert "cannot be reached" in sealer.run("verify", model, "--anchor", "ethereum:local", *author, code=3)
+    nobody = user(chain, name="reader").configure(signer=None)
+    told = nobody.run("verify", model, "--anchor", "ethereum:local", code=3)
+    assert "no account is named" in told
+    assert "--author" in told
 
 
 def test_a_receipt_that_is_lost_is_found_on_the_chain(chain, user, deployed, model):

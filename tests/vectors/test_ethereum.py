@@ -1,4 +1,4 @@
-"""Receipts from blocks of real nodes: each proves what is written beside it, in a Python without any of web3."""
+"""Receipts from blocks of real nodes: what each proves is written beside it, also for a Python without any of web3."""
 
 import json
 import subprocess
@@ -14,7 +14,9 @@ from mltrust.core.receipt import Receipt
 from mltrust.errors import ContradictionError
 
 FOLDER = Path(__file__).parent / "ethereum"
-VECTORS = {path.stem: json.loads(path.read_bytes()) for path in sorted(FOLDER.glob("*.json"))}
+ALL = {path.stem: json.loads(path.read_bytes()) for path in sorted(FOLDER.glob("*.json"))}
+VECTORS = {name: vector for name, vector in ALL.items() if "expected" in vector}
+REFUSED = {name: vector for name, vector in ALL.items() if "refused" in vector}
 
 # What none of the libraries that made the receipts, nor web3, may be needed for.
 ALONE = """
@@ -39,7 +41,9 @@ def test_there_are_vectors_of_both_modes_and_all_sizes():
     assert {"anvil-event-1", "anvil-event-3", "anvil-event-200", "anvil-calldata-1", "anvil-calldata-200"} <= set(
         VECTORS
     )
-    assert {"pyevm-event-1", "pyevm-calldata-1", "anvil-relayed-3", "anvil-set-code-1"} <= set(VECTORS)
+    assert {"pyevm-event-1", "pyevm-calldata-1", "anvil-set-code-1"} <= set(VECTORS)
+    assert set(REFUSED) == {"anvil-relayed-3"}
+    assert len(ALL) == len(VECTORS) + len(REFUSED)
 
 
 @pytest.mark.parametrize("name", VECTORS)
@@ -54,9 +58,16 @@ def test_it_proves_what_is_expected(name):
     assert proven.time == receipt.time
 
 
-@pytest.mark.parametrize("name", VECTORS)
+@pytest.mark.parametrize("name", REFUSED)
+def test_it_is_refused(name):
+    receipt = Receipt.from_json(REFUSED[name]["receipt"], "vector")
+    with pytest.raises(ContradictionError, match=REFUSED[name]["refused"]):
+        prove(receipt, Digest.parse(receipt.digest))
+
+
+@pytest.mark.parametrize("name", ALL)
 def test_it_proves_nothing_else(name):
-    receipt = Receipt.from_json(VECTORS[name]["receipt"], "vector")
+    receipt = Receipt.from_json(ALL[name]["receipt"], "vector")
     with pytest.raises(ContradictionError):
         prove(receipt, Digest.sha256(b"another"))
 

@@ -5,7 +5,7 @@ from typing import ClassVar, Self
 
 from mltrust.anchors.ethereum import search
 from mltrust.anchors.ethereum.chain.build import build
-from mltrust.anchors.ethereum.chain.finality import GIVEN_BLOCK, REMEMBERED, SINGLE_RPC, Judgement, ask, judge
+from mltrust.anchors.ethereum.chain.finality import GIVEN_BLOCK, Judgement, ask, judge, remembered, seen_by
 from mltrust.anchors.ethereum.chain.node import Block, Node
 from mltrust.anchors.ethereum.chain.profiles import SCHEME, SETTINGS, Config, Kind, config_of
 from mltrust.anchors.ethereum.chain.rpc import Rpc
@@ -22,6 +22,8 @@ from mltrust.core.receipt import Receipt
 from mltrust.core.report import AnchorState, Check, CheckKind, Outcome
 from mltrust.errors import AnchorError, ContradictionError, UsageError
 from mltrust.interfaces import Anchor, Home, Settings, Submission
+
+_BY_OTHERS = "as you know from a source other than this seal"
 
 
 class EthereumAnchor(Anchor):
@@ -86,7 +88,8 @@ class EthereumAnchor(Anchor):
         2. It is of this chain, of this contract, and by an account that is trusted.
         3. Its block is one the caller gave.
         4. Or its block is final for enough of the caller's nodes: see `finality.judge`. Then it is remembered.
-        5. Or its block was seen final here before, and the nodes do not say otherwise.
+        5. Or its block was seen final here before by as many nodes as must agree today, and none of those asked now
+           says that it is not in the chain.
         """
         try:
             # 1.
@@ -105,10 +108,14 @@ class EthereumAnchor(Anchor):
 
         Only a digest that was published alone can be searched for. A node that shows none may be hiding one, so none
         means that nothing is known. Where the caller gave blocks to trust, no node is asked.
+
+        Raises:
+            AnchorError: No account is trusted, so that nothing can be looked for; or no node answers.
         """
         authors = self.authors()
         if not authors:
-            return ()  # whatever there is, nobody is trusted to have announced it
+            message = f"{self.name}: no account is named whose announcements count"
+            raise AnchorError(message, hint=f"Name it with --author ADDRESS, {_BY_OTHERS}.")
         own = (entry for entry in self.journal.everywhere() if entry.sender in authors)
         kept = receipts_of(own, submission.digest, self._contract)
         if kept or self.config.trusted_blocks or not self._nodes:
@@ -146,25 +153,25 @@ class EthereumAnchor(Anchor):
             raise _foreign(f"the receipt is of chain {proven.chain_id}, not {chain_id}")
         if proven.contract is not None and proven.contract != self._contract:
             what = f"the receipt is of contract {checksummed(proven.contract)}, not {checksummed(self._contract)}"
-            raise _foreign(what, "Another contract can say anything of its callers. Trust it with --contract.")
+            raise _foreign(what, "To another contract the same call can mean anything. Trust it with --contract.")
         if proven.author not in self.authors():
             author = checksummed(proven.author)
-            raise _foreign(f"announced by {author}, whom you do not trust", f"If you do, say so: --author {author}")
+            hint = f"If it is the sealer's, {_BY_OTHERS}, say so: --author {author}"
+            raise _foreign(f"announced by {author}, whom you do not trust", hint)
 
     def _settled(self, proven: Proven) -> Judgement:
         what = f"block {proven.block_number}"
         if proven.block_hash in self.config.trusted_blocks:
             return Judgement(Outcome.PASS, AnchorState.VERIFIED, f"{what} is the one you gave", GIVEN_BLOCK)
-        seen = self._memory.level(proven.block_hash)
+        seen = self._memory.agreed(proven.block_hash)
         judgement = self._asked(proven)
         if judgement.outcome is Outcome.PASS:
-            self._memory.keep(proven.block_hash, judgement.level or SINGLE_RPC)
-        elif seen is not None and judgement.is_contrary:
-            message = f"{judgement.summary}; but it was seen final here before ({seen})"
+            self._memory.keep(proven.block_hash, judgement.agreed)
+        elif seen >= self.config.quorum and judgement.is_contrary:
+            message = f"{judgement.summary}; but it was seen final here before, {seen_by(seen)}"
             raise ContradictionError(message, state=AnchorState.ROLLBACK, hint=judgement.hint)
-        elif seen is not None:
-            summary = f"{what} was seen final here before ({seen})"
-            return Judgement(Outcome.PASS, AnchorState.VERIFIED, summary, REMEMBERED)
+        elif seen >= self.config.quorum and not judgement.is_contested:
+            return remembered(seen, proven.block_number)
         return judgement
 
     def _asked(self, proven: Proven) -> Judgement:
@@ -187,7 +194,7 @@ class EthereumAnchor(Anchor):
             summary=f"{by}; {judgement.summary}{worth}",
             time=proven.time if judgement.outcome is Outcome.PASS else None,
             level=judgement.level,
-            stronger=self._stronger(proven, judgement.level),
+            stronger=_stronger(proven, judgement),
             hint=self._hint(proven, judgement),
             voice=f"{self.scheme} {proven.chain_id} {checksummed(proven.author)}",
         )
@@ -196,15 +203,16 @@ class EthereumAnchor(Anchor):
         offline = judgement.state is AnchorState.UNAVAILABLE
         return f"{judgement.hint} Or give {_given(proven)}." if offline else judgement.hint
 
-    def _stronger(self, proven: Proven, level: str | None) -> str | None:
-        if level in (None, GIVEN_BLOCK):
-            return None
-        given = _given(proven)
-        return f"a second node of somebody else under rpc; or {given}" if level == SINGLE_RPC else given
+
+def _stronger(proven: Proven, judgement: Judgement) -> str | None:
+    if judgement.level in (None, GIVEN_BLOCK):
+        return None
+    given = _given(proven)
+    return f"a second node of somebody else under rpc; or {given}" if judgement.agreed == 1 else given
 
 
 def _given(proven: Proven) -> str:
-    return f"--trust-block 0x{proven.block_hash.hex()}, if a source you trust names that block"
+    return f"--trust-block 0x{proven.block_hash.hex()}, if a source you trust, other than this seal, names that block"
 
 
 def _foreign(message: str, hint: str | None = None) -> ForeignReceiptError:

@@ -4,6 +4,8 @@ A digest of a larger batch cannot be searched for, since its commitment is not k
 what is found is proven anew, and that nothing is found proves nothing.
 """
 
+import time
+
 from mltrust.anchors.ethereum.chain.build import build
 from mltrust.anchors.ethereum.chain.node import Node, Object
 from mltrust.anchors.ethereum.chain.rpc import RefusedError
@@ -14,11 +16,13 @@ from mltrust.anchors.ethereum.sending.session import Session
 from mltrust.core.canonical import Json
 from mltrust.core.digest import Digest
 from mltrust.core.receipt import Receipt
+from mltrust.errors import AnchorError, ContradictionError
 
 _MAX_FOUND = 8
 _WINDOW = 10_000  # blocks: what nodes that bound a search still take
 _WINDOWS = 32
 _METHOD = "eth_getLogs"
+_BUDGET_SECONDS = 60.0
 
 
 def receipts(session: Session, digest: Digest, authors: frozenset[bytes]) -> list[Receipt]:
@@ -28,7 +32,10 @@ def receipts(session: Session, digest: Digest, authors: frozenset[bytes]) -> lis
     batch, node = Batch([digest]), session.nodes[0]
     place = batch.place(digest)
     found = []
+    deadline = time.monotonic() + _BUDGET_SECONDS
     for transaction in _transactions(node, session.contract, batch.commitment, authors):
+        if time.monotonic() > deadline:
+            raise AnchorError(f"{node.name} takes too long to search", hint="Name a faster node under rpc.")
         receipt = _receipt(session, node, transaction, place, digest)
         if receipt is not None:
             found.append(receipt)
@@ -40,7 +47,10 @@ def _receipt(session: Session, node: Node, transaction: bytes, batch: Place, dig
     if place is None:
         return None
     receipt = receipt_for(digest, build(node, transaction, place, session.contract, batch))
-    prove(receipt, digest)
+    try:
+        prove(receipt, digest)
+    except ContradictionError:
+        return None  # of a call through another contract, or the node made it up: no more than not found
     return receipt
 
 
@@ -58,8 +68,11 @@ def _logs(node: Node, asked: Object) -> list[Object]:
         return _asked(node, asked, 0, None)
     except RefusedError:
         head = node.block("latest")
+    deadline = time.monotonic() + _BUDGET_SECONDS
     try:
         for last in range(head.number if head else -1, -1, -_WINDOW)[:_WINDOWS]:
+            if time.monotonic() > deadline:
+                raise AnchorError(f"{node.name} takes too long to search", hint="Name a faster node under rpc.")
             if found := _asked(node, asked, max(0, last - _WINDOW + 1), last):
                 return found
     except RefusedError:

@@ -197,8 +197,8 @@ def receipt(chain, block, ours, size, *, contract_address=contract.ADDRESS, log_
     return {"kind": "ethereum", "digest": str(digest), "time": bounds, "evidence": evidence}
 
 
-def vector(chain, name, ours, size, *, author=None, others=(), mode="event"):
-    """Mine `ours` among `others` and write what is expected of the receipt."""
+def vector(chain, name, ours, size, *, others=(), mode="event", refused=None):
+    """Mine `ours` among `others` and write what is expected of the receipt, or why it is `refused`."""
     block = chain.mine([*others, ours])
     address = contract.ADDRESS if mode == "event" else None
     fields = rlp.decode(block[0])
@@ -207,17 +207,15 @@ def vector(chain, name, ours, size, *, author=None, others=(), mode="event"):
         "chain_id": chain.chain_id,
         "block_hash": keccak(block[0]).hex(),
         "block_number": int.from_bytes(fields[8], "big"),
-        "block_time": int.from_bytes(fields[11], "big"),
         "transaction_hash": keccak(ours).hex(),
         "commitment": Batch(digests(size)).commitment.hex(),
         "contract": address.hex() if address else None,
-        "author": (author or AUTHOR.address)[2:].lower(),
-        "sender": AUTHOR.address[2:].lower(),
+        "author": AUTHOR.address[2:].lower(),
     }
     made = {
         "description": f"{name}: transaction {block[1].index(ours)} of {len(block[1])}, one of {size} digests",
         "receipt": receipt(chain, block, ours, size, contract_address=address),
-        "expected": expected,
+        **({"expected": expected} if refused is None else {"refused": refused}),
     }
     (HERE / f"{chain.name}-{name}.json").write_text(json.dumps(made, indent=1) + "\n")
 
@@ -260,7 +258,8 @@ def everything(anvil):
     maker, nonce = CROWD[1], chain.nonce(CROWD[1])
     relay = Web3.to_checksum_address(keccak(rlp.encode([octets(maker.address), number(hex(nonce))]))[12:])
     chain.mine([sign(chain, maker, to=None, data=RELAY_INIT)])
-    vector(chain, "relayed-3", announce(chain, 2, to=relay), 2, author=relay, others=crowd(chain, 2))
+    why = "the transaction announces something else, or to somebody else"
+    vector(chain, "relayed-3", announce(chain, 2, to=relay), 2, others=crowd(chain, 2), refused=why)
     authorization = CROWD[2].sign_authorization(
         {"chainId": chain.chain_id, "address": relay, "nonce": chain.nonce(CROWD[2])}
     )

@@ -4,7 +4,9 @@ Nothing told is believed: the header must have the block hash, and the tries of 
 the roots in the header. So a node cannot lie here. Which block is final rests on nodes, and is not decided here.
 """
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from mltrust.anchors.ethereum.chain import encoding
@@ -23,6 +25,8 @@ from mltrust.anchors.ethereum.proof.transaction import Transaction
 from mltrust.anchors.ethereum.proof.trie import index_key
 from mltrust.core.canonical import Json
 from mltrust.errors import AnchorError, FormatError
+
+BUDGET_SECONDS = 120.0
 
 _WHERE = "ethereum node"
 _MAX_TRANSACTIONS = 20_000  # no block of any known chain holds as many
@@ -53,37 +57,89 @@ def build(node: Node, transaction: bytes, place: Place, contract: bytes | None, 
         AnchorError: The node does not tell enough, or a fork changed what blocks are made of.
     """
     try:
-        # 1.
-        block = node.raw_block(place.block.number, full=True)
-        if block is None or node.data(block.get("hash"), "block", _HASH) != place.block.hash:
-            raise MovedError(node, place)
-        raw_header = _header(node, block, place.block.hash)
-        header = Header.parse(raw_header, _WHERE)
-        # 2.
-        transactions = _of_root(header.transactions_root, [lambda: _transactions(node, block)], place, "transactions")
-        # 3.
-        receipts = _of_root(header.receipts_root, _ways(node, place, block), place, "receipts")
-        # 4.
-        if keccak256(transactions.values[place.index]) != transaction:
-            raise MovedError(node, place)
-        parsed = Transaction.parse(transactions.values[place.index], _WHERE)
-        proof = TransactionProof(
-            index=place.index, public_key=public_key(parsed).hex(), proof=transactions.proof(place.index)
-        )
+        # 1. to 4.
+        found = _found(node, transaction, place)
         # 5.
-        log_index = None if contract is None else _log_index(receipts.values[place.index], contract, batch)
+        log_index = None if contract is None else _log_index(found.receipt, contract, batch)
     except FormatError as error:
-        raise AnchorError(f"{node.name}: block {place.block.number}: {error.what}", hint=_OTHER_NODE) from error
+        raise _unreadable(node, place, error) from error
     return Evidence(
         mode="calldata" if contract is None else "event",
-        chain_id=parsed.chain_id,
+        chain_id=found.parsed.chain_id,
         contract=None if contract is None else contract.hex(),
         batch=batch,
         block_hash=place.block.hash.hex(),
-        header=raw_header.hex(),
-        transaction=proof,
-        receipt=ReceiptProof(proof=receipts.proof(place.index), log_index=log_index),
+        header=found.header.hex(),
+        transaction=TransactionProof(
+            index=place.index,
+            public_key=public_key(found.parsed).hex(),
+            proof=found.transactions.proof(place.index),
+        ),
+        receipt=ReceiptProof(proof=found.receipts.proof(place.index), log_index=log_index),
     )
+
+
+def succeeded(node: Node, transaction: bytes, place: Place) -> bool:
+    """Tell whether `transaction`, which is at `place`, did what it was for: by its receipt, proven as in `build`.
+
+    Raises:
+        MovedError: The block is no longer in the chain.
+        AnchorError: The node does not tell enough, or a fork changed what blocks are made of.
+    """
+    try:
+        return TransactionReceipt.parse(_found(node, transaction, place).receipt, _WHERE).succeeded
+    except FormatError as error:
+        raise _unreadable(node, place, error) from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A transaction in its block: all that was told of it makes the roots in a header that has the block's hash."""
+
+    header: bytes
+    transactions: "_Values"
+    receipts: "_Values"
+    parsed: Transaction
+    receipt: bytes
+
+
+def _found(node: Node, transaction: bytes, place: Place) -> _Found:
+    """Take steps 1 to 4 of `build`, within `BUDGET_SECONDS` for what is asked one by one."""
+    deadline = _Deadline(node, place)
+    # 1.
+    block = node.raw_block(place.block.number, full=True)
+    if block is None or node.data(block.get("hash"), "block", _HASH) != place.block.hash:
+        raise MovedError(node, place)
+    raw_header = _header(node, block, place.block.hash)
+    header = Header.parse(raw_header, _WHERE)
+    # 2.
+    told = [lambda: _transactions(node, block, deadline)]
+    transactions = _of_root(header.transactions_root, told, place, "transactions")
+    # 3.
+    receipts = _of_root(header.receipts_root, _ways(node, place, block, deadline), place, "receipts")
+    # 4.
+    if keccak256(transactions.values[place.index]) != transaction:
+        raise MovedError(node, place)
+    parsed = Transaction.parse(transactions.values[place.index], _WHERE)
+    return _Found(raw_header, transactions, receipts, parsed, receipts.values[place.index])
+
+
+class _Deadline:
+    """Ends what asks a node many times: each answer may take a while, and a block has thousands of transactions."""
+
+    def __init__(self, node: Node, place: Place) -> None:
+        self._node, self._place = node, place
+        self._end = time.monotonic() + BUDGET_SECONDS
+
+    def check(self) -> None:
+        """Raise `AnchorError` if it has passed."""
+        if time.monotonic() > self._end:
+            what = f"{self._node.name} did not tell block {self._place.block.number} within {BUDGET_SECONDS:g} s"
+            raise AnchorError(what, hint=_OTHER_NODE)
+
+
+def _unreadable(node: Node, place: Place, error: FormatError) -> AnchorError:
+    return AnchorError(f"{node.name}: block {place.block.number}: {error.what}", hint=_OTHER_NODE)
 
 
 class _Values:
@@ -143,8 +199,9 @@ def _header_of(block: bytes | None) -> bytes | None:
     return rlp.encode(parts[0]) if parts else None
 
 
-def _transactions(node: Node, block: Object) -> Iterator[bytes]:
+def _transactions(node: Node, block: Object, deadline: _Deadline) -> Iterator[bytes]:
     for told in _objects(block.get("transactions")):
+        deadline.check()
         yield encoding.transaction(told) or _raw(node, told)
 
 
@@ -158,15 +215,16 @@ def _raw(node: Node, told: Object) -> bytes:
     raise AnchorError(message, hint="Name a node that answers eth_getRawTransactionByHash.")
 
 
-def _ways(node: Node, place: Place, block: Object) -> Iterator[_Way]:
+def _ways(node: Node, place: Place, block: Object, deadline: _Deadline) -> Iterator[_Way]:
     number = hex(place.block.number)
     yield lambda: map(encoding.receipt, _objects(_asked_json(node, "eth_getBlockReceipts", number)))
     yield lambda: [_bytes(node, raw) for raw in _list(_asked_json(node, "debug_getRawReceipts", number))]
-    yield lambda: map(encoding.receipt, _one_by_one(node, block))
+    yield lambda: map(encoding.receipt, _one_by_one(node, block, deadline))
 
 
-def _one_by_one(node: Node, block: Object) -> Iterator[Object]:
+def _one_by_one(node: Node, block: Object, deadline: _Deadline) -> Iterator[Object]:
     for told in _objects(block.get("transactions")):
+        deadline.check()
         yield from _objects([_asked_json(node, "eth_getTransactionReceipt", told.get("hash"))])
 
 

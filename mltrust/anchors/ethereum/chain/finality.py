@@ -1,13 +1,15 @@
 """Whether a block is final: what each node says of it, and what all of that amounts to.
 
-Weakest to strongest, the levels of trust that end up in a report: `single-rpc`, `rpc-quorum`, `remembered`,
-`given-block`. The tag `finalized` decides, not a count of confirmations: a chain knows best when it stops changing.
+Weakest to strongest, the levels of trust that end up in a report: `single-rpc`, `rpc-quorum`, `given-block`; and
+`remembered`, which is as strong as what was seen. The tag `finalized` decides, not a count of confirmations: a chain
+knows best when it stops changing.
 """
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from queue import SimpleQueue
+from threading import Thread
 
 from mltrust.anchors.ethereum.chain.node import Block, Node
 from mltrust.core.names import count
@@ -15,7 +17,7 @@ from mltrust.core.report import AnchorState, Outcome
 from mltrust.errors import AnchorError
 
 SINGLE_RPC, RPC_QUORUM, REMEMBERED, GIVEN_BLOCK = "single-rpc", "rpc-quorum", "remembered", "given-block"
-REFRESH = "Run mltrust anchors SEAL --refresh with this anchor."
+REFRESH = "Run mltrust anchors SEAL --refresh with this anchor; if you sent it, mltrust ethereum resume before."
 
 
 class Said(StrEnum):
@@ -26,7 +28,12 @@ class Said(StrEnum):
     INCLUDED = "that it is not final yet"
     MOVED = "that the transaction is in another block"
     GONE = "that the block is no longer in the chain"
+    BEHIND = "that its chain does not reach that block"
     SILENT = "nothing"
+
+
+_CONTRARY = frozenset((Said.OTHER, Said.MOVED, Said.GONE))
+_DISSENT = _CONTRARY | {Said.BEHIND}  # a block made up is beyond the honest chain as well as beside it
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +49,8 @@ class Opinion:
 class Judgement:
     """What the opinions amount to, in the terms of a check.
 
-    `level` is None where nothing was settled; `is_contrary` tells that the block is not in the chain for those asked.
+    `level` is None where nothing was settled; `agreed` is how many nodes it then rests on. `is_contrary` tells that the
+    block is not in the chain for at least a quorum, `is_contested` that it is not for one or more.
     """
 
     outcome: Outcome
@@ -50,7 +58,9 @@ class Judgement:
     summary: str
     level: str | None = None
     hint: str | None = None
+    agreed: int = 0
     is_contrary: bool = False
+    is_contested: bool = False
 
 
 def ask(
@@ -65,8 +75,25 @@ def ask(
         except AnchorError as error:
             return Opinion(node.name, Said.SILENT, error)
 
-    with ThreadPoolExecutor(len(nodes)) as pool:
-        return list(pool.map(opinion, nodes))
+    answers: SimpleQueue[tuple[int, Opinion | Exception]] = SimpleQueue()
+
+    def answer(number: int, node: Node) -> None:
+        try:
+            answers.put((number, opinion(node)))
+        except Exception as error:  # noqa: BLE001  # raised below, where somebody waits for it
+            answers.put((number, error))
+
+    # Daemons: whoever interrupts the command does not wait for a node that hangs.
+    for number, node in enumerate(nodes):
+        Thread(target=answer, args=(number, node), daemon=True).start()
+    found = dict(answers.get() for _ in nodes)
+    return [_raised(found[number]) for number in range(len(nodes))]
+
+
+def _raised(answer: Opinion | Exception) -> Opinion:
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
 
 
 def require_chain(node: Node, chain_id: int) -> None:
@@ -85,33 +112,52 @@ def _said(node: Node, block: Block, transaction: bytes, confirmations: int | Non
     if found is not None and found.hash == block.hash:
         return Said.FINAL if settled else Said.INCLUDED
     place = node.place(transaction)
-    if place is not None:
-        return Said.MOVED if place.block.hash != block.hash else Said.INCLUDED
-    return Said.OTHER if settled else Said.GONE
+    if place is not None and place.block.hash != block.hash:
+        return Said.MOVED  # also where that is final: the receipt is mended by building it anew
+    if found is None:
+        return _without(node, block, settled=settled)
+    if settled:
+        return Said.OTHER
+    return Said.GONE if place is None else Said.INCLUDED
+
+
+def _without(node: Node, block: Block, *, settled: bool) -> Said:
+    """Say what it means that there is nothing at the height: a node may keep no old blocks, or be behind."""
+    if settled:
+        message = f"{node.name} does not show block {block.number}, though it is beyond it"
+        raise AnchorError(message, hint="Name a node under rpc that keeps old blocks.")
+    return Said.BEHIND
 
 
 def judge(opinions: Sequence[Opinion], quorum: int, block: Block) -> Judgement:
     """Say what the nodes together say of `block`.
 
-    1. Final, if at least `quorum` say so, and more than say that another block is final at its height.
-    2. Rolled back, the other way round.
+    1. Final, if at least `quorum` say so, and more than say that the block is not there: that another is final at its
+       height, that the transaction is elsewhere, or that the chain does not have it. Who does is named.
+    2. Rolled back, if at least `quorum` say that another is final, and more than say that this one is.
     3. Where some say the one and some the other, or too few anything, nothing is known: neither pass nor tampering.
     4. Else it is included, and not final.
     """
-    final, other = (_count(opinions, said) for said in (Said.FINAL, Said.OTHER))
-    what = f"block {block.number} is final"
+    found = _verdict(opinions, quorum, block)
+    contrary = _count(opinions, *_CONTRARY)
+    return replace(found, is_contrary=contrary >= quorum, is_contested=contrary > 0)
+
+
+def _verdict(opinions: Sequence[Opinion], quorum: int, block: Block) -> Judgement:
+    final, other, dissent = (_count(opinions, *said) for said in ((Said.FINAL,), (Said.OTHER,), _DISSENT))
     # 1.
-    if final >= quorum and final > other:
+    if final >= quorum and final > dissent:
         level = RPC_QUORUM if final > 1 else SINGLE_RPC
-        return Judgement(Outcome.PASS, AnchorState.VERIFIED, f"{what} for {_votes(opinions, Said.FINAL)}", level)
+        summary = f"block {block.number} is final for {_votes(opinions, Said.FINAL)}"
+        return Judgement(Outcome.PASS, AnchorState.VERIFIED, summary, level, agreed=final)
     # 2.
     if other >= quorum and other > final:
         summary = f"another block than the receipt's {block.number} is final for {_votes(opinions, Said.OTHER)}"
         hint = "The transaction was lost, or the receipt was never of this chain. Publish again, or ask other nodes."
-        return Judgement(Outcome.FAIL, AnchorState.ROLLBACK, summary, hint=hint, is_contrary=True)
+        return Judgement(Outcome.FAIL, AnchorState.ROLLBACK, summary, hint=hint)
     # 3.
     answered = len(opinions) - _count(opinions, Said.SILENT)
-    if other or answered < quorum:
+    if other or answered < quorum or (final and dissent):
         return _unknown(opinions, quorum, answered)
     # 4.
     return _not_final(opinions, block)
@@ -119,21 +165,33 @@ def judge(opinions: Sequence[Opinion], quorum: int, block: Block) -> Judgement:
 
 def _unknown(opinions: Sequence[Opinion], quorum: int, answered: int) -> Judgement:
     trouble = next((opinion.trouble for opinion in opinions if opinion.trouble is not None), None)
-    if answered >= quorum or trouble is None:
+    if trouble is None or _count(opinions, *_DISSENT):  # who says that it is not there is always named
         said = "; ".join(f"{opinion.name} says {opinion.said}" for opinion in opinions)
+        few = answered < quorum
+        summary = f"{answered} of {quorum} nodes needed answered: {said}" if few else f"the nodes disagree: {said}"
         hint = "One of them lies or lags. Name more nodes under rpc."
-        return Judgement(Outcome.UNCHECKED, AnchorState.UNAVAILABLE, f"the nodes disagree: {said}", hint=hint)
+        return Judgement(Outcome.UNCHECKED, AnchorState.UNAVAILABLE, summary, hint=hint)
     summary = str(trouble) if len(opinions) == 1 else f"{answered} of {quorum} nodes needed answered: {trouble}"
     return Judgement(Outcome.UNCHECKED, AnchorState.UNAVAILABLE, summary, hint=trouble.hint)
 
 
 def _not_final(opinions: Sequence[Opinion], block: Block) -> Judgement:
+    contrary = "; ".join(f"{each.name} says {each.said}" for each in opinions if each.said in _CONTRARY)
     summary, hint = f"block {block.number} is not final yet", "Wait, and verify again: on Ethereum about 15 minutes."
-    for said in (Said.MOVED, Said.GONE):
-        if _count(opinions, said):
-            summary = f"not in block {block.number} any more: {_votes(opinions, said)} says {said}"
-            return Judgement(Outcome.UNCHECKED, AnchorState.NOT_FINAL, summary, hint=REFRESH, is_contrary=True)
+    if contrary:
+        summary, hint = f"not in block {block.number} any more: {contrary}", REFRESH
     return Judgement(Outcome.UNCHECKED, AnchorState.NOT_FINAL, summary, hint=hint)
+
+
+def remembered(agreed: int, block: int) -> Judgement:
+    """Return what it amounts to that so many nodes agreed here before, and none asked now says otherwise."""
+    summary = f"block {block} was seen final here before, {seen_by(agreed)}"
+    return Judgement(Outcome.PASS, AnchorState.VERIFIED, summary, REMEMBERED, agreed=agreed)
+
+
+def seen_by(agreed: int) -> str:
+    """Say on how many nodes it rested that a block was seen final."""
+    return f"by {count(agreed, 'node')} ({RPC_QUORUM if agreed > 1 else SINGLE_RPC})"
 
 
 def _votes(opinions: Sequence[Opinion], said: Said) -> str:
@@ -146,5 +204,5 @@ def _votes(opinions: Sequence[Opinion], said: Said) -> str:
     return f"{len(for_it)} of {count(len(opinions), 'node')}{dissent}"
 
 
-def _count(opinions: Sequence[Opinion], said: Said) -> int:
-    return sum(opinion.said is said for opinion in opinions)
+def _count(opinions: Sequence[Opinion], *said: Said) -> int:
+    return sum(opinion.said in said for opinion in opinions)

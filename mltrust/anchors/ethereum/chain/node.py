@@ -7,10 +7,12 @@ import re
 from dataclasses import dataclass
 
 from mltrust.anchors.ethereum.chain.rpc import RefusedError, Rpc, UnreachableError
-from mltrust.core.canonical import Json
+from mltrust.core.canonical import MAX_INTEGER, Json
 
 _QUANTITY = re.compile(r"0x[0-9a-fA-F]{1,64}")
 _DATA = re.compile(r"0x(?:[0-9a-fA-F]{2})*")
+
+_MAX_PAID = 10**30  # wei: more than there is of any coin
 
 Object = dict[str, Json]
 
@@ -29,12 +31,12 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a node says a transaction was included, whether it succeeded, and what it cost in wei."""
+    """Where a node says a transaction was included, whether it succeeded, and what it cost in wei (None: nonsense)."""
 
     block: Block
     index: int
     succeeded: bool
-    paid: int
+    paid: int | None
 
 
 class Node:
@@ -69,7 +71,7 @@ class Node:
         found = self.raw_block(which)
         if found is None:
             return None
-        block = Block(self.number(found.get("number"), "block"), self.data(found.get("hash"), "block", 32))
+        block = Block(self.count(found.get("number"), "block"), self.data(found.get("hash"), "block", 32))
         if isinstance(which, int) and block.number != which:
             raise self._surprise("eth_getBlockByNumber")
         return block
@@ -87,10 +89,10 @@ class Node:
             return None
         if self.data(found.get("transactionHash"), method, 32) != transaction:
             raise self._surprise(method)
-        block = Block(self.number(found.get("blockNumber"), method), self.data(found.get("blockHash"), method, 32))
+        block = Block(self.count(found.get("blockNumber"), method), self.data(found.get("blockHash"), method, 32))
         gas, price = (self.number(found.get(key, "0x0"), method) for key in ("gasUsed", "effectiveGasPrice"))
         index, status = (self.number(found.get(key), method) for key in ("transactionIndex", "status"))
-        return Place(block, index, status == 1, gas * price)
+        return Place(block, index, status == 1, gas * price if gas * price < _MAX_PAID else None)
 
     def knows(self, transaction: bytes) -> bool:
         """Tell whether the node has a transaction, included or waiting."""
@@ -104,13 +106,19 @@ class Node:
     def used(self, address: bytes, tag: str) -> int:
         """Return how many nonces of an account are used as of `tag`: `latest` counts included transactions only."""
         answer = self.rpc.read("eth_getTransactionCount", _hex(address), tag)
-        return self.number(answer, "eth_getTransactionCount")
+        return self.count(answer, "eth_getTransactionCount")
 
     def number(self, value: Json, what: str) -> int:
         """Parse a quantity."""
         if not isinstance(value, str) or not _QUANTITY.fullmatch(value):
             raise self._surprise(what)
         return int(value, 16)
+
+    def count(self, value: Json, what: str) -> int:
+        """Parse a quantity of what is counted one by one, so that it stays below 2^53."""
+        if (number := self.number(value, what)) > MAX_INTEGER:
+            raise self._surprise(what)
+        return number
 
     def data(self, value: Json, what: str, size: int | None = None) -> bytes:
         """Parse bytes, of `size` if given."""

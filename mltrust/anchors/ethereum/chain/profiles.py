@@ -4,6 +4,7 @@ A profile never holds the address of a node: whom to ask is for the user alone t
 """
 
 import math
+import re
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -27,6 +28,8 @@ DEFAULT_WAIT_SECONDS = 300
 MAX_RPC = 16
 
 _HASH_CHARACTERS = 66
+_KEY = re.compile(r"[0-9a-fA-F]{64}")  # wherever it stands, with 0x, 0X or without
+_KEYS_BESIDE = {"trust_block": re.compile(r"(?<!^0x)[0-9a-fA-F]{64}")}  # a block hash has its form
 
 
 class Kind(StrEnum):
@@ -119,6 +122,7 @@ class Config:
 
 def config_of(uri: str, settings: Settings) -> Config:
     """Return what `uri` and `settings` decide; `UsageError` if one of them makes no sense."""
+    _refuse_keys(uri, settings)
     given = _given(settings)
     urls = [_url(url) for url in _list(given.rpc)]
     if len(set(urls)) != len(urls) or len(urls) > MAX_RPC:
@@ -143,6 +147,17 @@ def config_of(uri: str, settings: Settings) -> Config:
         confirmations=given.confirmations,
         timeout=float(given.timeout),
     )
+
+
+def _refuse_keys(uri: str, settings: Settings) -> None:
+    """Raise `UsageError` where a private key may have been given; it is not repeated."""
+    for name, value in {**settings, "the URI": uri}.items():
+        words = value if isinstance(value, list) else [value]
+        where = _KEYS_BESIDE.get(name, _KEY)
+        if name != "rpc" and any(isinstance(word, str) and where.search(word) for word in words):
+            hint = "Others may have seen it by now: move what it owns. Keep keys in a keystore: --signer keystore:FILE."
+            hint = "A block hash is written with 0x. If it was a key: " + hint if name == "trust_block" else hint
+            raise UsageError(f"{name}: a private key was given as an argument or setting", hint=hint)
 
 
 def _given(settings: Settings) -> _Given:
@@ -194,7 +209,7 @@ def _url(text: str) -> str:
 def _hash(text: str) -> bytes:
     digits = text.removeprefix("0x")
     if len(text) != _HASH_CHARACTERS or set(digits) - set("0123456789abcdefABCDEF"):
-        raise UsageError(f"trust_block: {text[:80]!a} is no block hash", hint="Write 0x and 64 hexadecimal digits.")
+        raise UsageError(f"trust_block: {text[:20]!a} is no block hash", hint="Write 0x and 64 hexadecimal digits.")
     return bytes.fromhex(digits)
 
 

@@ -1,8 +1,10 @@
 """Receipts of Ethereum: a block header and what leads from it to the digest, convincing to who trusts one block hash.
 
-The header commits to the transactions and to their receipts; the transaction names its chain and is signed; its receipt
-tells that it succeeded and holds the event; event or data hold a commitment; the commitment is to a batch with the
-digest in it. No field is believed that is not computed again, and nothing else is needed: no node, no web3.
+The header commits to the transactions and to their receipts; the transaction names its chain, is signed, and says what
+it announces; its receipt tells that it succeeded and holds the event; what it announces is a commitment to a batch with
+the digest in it. No field is believed that is not computed again, and nothing else is needed: no node, no web3.
+
+Whoever makes up a block makes up its receipts too, so *who* announced *what* rests on the signature alone.
 """
 
 from dataclasses import dataclass
@@ -99,23 +101,19 @@ class ForeignReceiptError(ContradictionError):
 class Proven:
     """What a receipt proves to someone who trusts `block_hash`; nothing here tells whom to trust.
 
-    `author` is the account that announced: the one that called the contract, and without a contract the one that
-    signed. A contract can claim anything of its callers, so `author` is worth no more than `contract`, which must be
-    known. `sender` is the account that signed the transaction, whoever it called: a victim can be lured into signing
-    a transaction in which somebody's contract announces something, so it is not the author unless both are the same.
-    `block_time` is in seconds since 1970. Hashes have 32 bytes, addresses 20.
+    `author` is the account that announced: the one that signed the transaction, which says so itself, whoever vouches
+    for the block. What a call means is up to the contract that is called, so `contract` must be known. Hashes have 32
+    bytes, addresses 20.
     """
 
     mode: Literal["event", "calldata"]
     chain_id: int
     block_hash: bytes
     block_number: int
-    block_time: int
     transaction_hash: bytes
     commitment: bytes
     contract: bytes | None
     author: bytes
-    sender: bytes
     time: TimeBounds
 
 
@@ -132,10 +130,11 @@ def prove(receipt: Receipt, digest: Digest) -> Proven:
     2. The digest is in the batch, which gives the commitment.
     3. The header has the block hash, and its time is the one that the receipt states.
     4. The header's transactions root leads to the transaction at its index; that is of the chain it is said to be.
-    5. The public key is the one that signed the transaction, which gives the sender.
+    5. The public key is the one that signed the transaction, which gives the author.
     6. The header's receipts root leads to the receipt at the same index; the transaction succeeded.
-    7. event: the event at its index is the contract's, and announces the commitment and the size of the batch.
-       calldata: the transaction is to its sender, and its data announces the commitment.
+    7. event: the transaction calls the contract itself to announce commitment and size of the batch, and the event at
+       its index is the contract's, and announces the same, by the author.
+       calldata: the transaction is to its author, and its data announces the commitment.
 
     Raises:
         ForeignReceiptError: The receipt is of another kind.
@@ -171,20 +170,18 @@ def _prove(evidence: Evidence, digest: Digest, time: TimeBounds) -> Proven:
     # 6.
     logs = _logs(evidence, header, transaction)
     # 7.
-    author = _announced(evidence, commitment, logs) if evidence.mode == "event" else signer
-    if evidence.mode == "calldata":
-        _require_data(transaction, signer, commitment)
+    _require_call(evidence, commitment, transaction, signer)
+    if evidence.mode == "event":
+        _require_event(evidence, commitment, logs, signer)
     return Proven(
         mode=evidence.mode,
         chain_id=transaction.chain_id,
         block_hash=header.hash,
         block_number=header.number,
-        block_time=header.timestamp,
         transaction_hash=transaction.hash,
         commitment=commitment,
         contract=None if evidence.contract is None else bytes.fromhex(evidence.contract),
-        author=author,
-        sender=signer,
+        author=signer,
         time=time,
     )
 
@@ -212,20 +209,23 @@ def _at(evidence: Evidence, root: bytes, proof: list[str]) -> bytes:
     return proven_value(root, index_key(evidence.transaction.index), nodes, _WHERE)
 
 
-def _announced(evidence: Evidence, commitment: bytes, logs: tuple[contract.Log, ...]) -> bytes:
+def _require_call(evidence: Evidence, commitment: bytes, transaction: Transaction, signer: bytes) -> None:
+    """Require that what was signed is the announcement, and nothing besides."""
+    if evidence.contract is None:
+        to, data = signer, contract.calldata(commitment)
+    else:
+        to, data = bytes.fromhex(evidence.contract), contract.encode_anchor(commitment, evidence.batch.size)
+    if transaction.to != to or transaction.data != data:
+        raise FormatError(_WHERE, "the transaction announces something else, or to somebody else")
+
+
+def _require_event(evidence: Evidence, commitment: bytes, logs: tuple[contract.Log, ...], signer: bytes) -> None:
     index = evidence.receipt.log_index or 0
     log = logs[index] if index < len(logs) else None
     if log is None or log.address.hex() != evidence.contract:
         raise FormatError(_WHERE, "no event of the contract is there")
-    anchored = contract.decode_event(log)
-    if anchored is None or (anchored.commitment, anchored.size) != (commitment, evidence.batch.size):
-        raise FormatError(_WHERE, "the event announces something else")
-    return anchored.by
-
-
-def _require_data(transaction: Transaction, signer: bytes, commitment: bytes) -> None:
-    if transaction.to != signer or transaction.data != contract.calldata(commitment):
-        raise FormatError(_WHERE, "the transaction announces something else, or to somebody")
+    if contract.decode_event(log) != contract.Anchored(commitment, signer, evidence.batch.size):
+        raise FormatError(_WHERE, "the event announces something else, or by somebody else")
 
 
 def _time(header: Header) -> TimeBounds:

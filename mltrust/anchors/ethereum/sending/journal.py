@@ -16,14 +16,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from mltrust.anchors.ethereum.proof.batch import Batch
 from mltrust.anchors.ethereum.proof.evidence import Evidence
 from mltrust.core import canonical
 from mltrust.core.canonical import MAX_INTEGER
 from mltrust.core.digest import DIGEST_SIZE, Digest
-from mltrust.core.model import Document
+from mltrust.core.model import Document, first_surprise
 from mltrust.disk import state
 from mltrust.errors import AnchorError, FormatError
 
@@ -127,8 +127,11 @@ class Entry(Document):
         return Batch(self.listed())
 
     def changed(self, **fields: object) -> "Entry":
-        """Return the entry with these fields changed."""
-        return self.model_copy(update=fields)
+        """Return the entry with these fields changed; `AnchorError` if it could not be read again like that."""
+        try:
+            return Entry.model_validate({**dict(self), **fields})
+        except ValidationError as error:
+            raise AnchorError(f"nonce {self.nonce}: what was told fits no journal: {first_surprise(error)}") from error
 
 
 class Journal:
@@ -140,8 +143,12 @@ class Journal:
         self._chain = chain or str(chain_id)
 
     def senders(self) -> set[bytes]:
-        """Return all addresses from which something was sent on a chain of this id."""
-        return {bytes.fromhex(folder.name[2:]) for chain in self._chains() for folder in _folders(chain)}
+        """Return all addresses for which a signed transaction is in a journal of a chain of this id.
+
+        A folder alone tells nothing: it is made for its lock, before anybody could sign.
+        """
+        folders = [folder for chain in self._chains() for folder in _folders(chain)]
+        return {bytes.fromhex(folder.name[2:]) for folder in folders if _files(folder)}
 
     def entries(self, sender: bytes | None = None) -> list[Entry]:
         """Return all entries, or those of `sender`, in the order of their nonces.
@@ -172,8 +179,12 @@ class Journal:
             yield self._entry(self._folder(entry.sender) / f"{entry.nonce}.json")
 
     def write(self, entry: Entry) -> None:
-        """Write `entry` durably. Call it `locked`."""
-        data = canonical.dumps(entry.to_json())
+        """Write `entry` durably, if it can be read again. Call it `locked`."""
+        data, where = canonical.dumps(entry.to_json()), f"nonce {entry.nonce}"
+        try:
+            Entry.from_json(canonical.loads(data, where), where)
+        except FormatError as error:
+            raise AnchorError(f"this fits no journal: {error}") from error
         state.replace(self._folder(entry.sender) / f"{entry.nonce}.json", data + b"\n")
 
     def _chains(self) -> Sequence[Path]:
@@ -185,9 +196,7 @@ class Journal:
         return self._root / self._chain / f"0x{sender.hex()}"
 
     def _read(self, folder: Path) -> list[Entry]:
-        with state.doing(f"list {folder}"):
-            files = [path for path in folder.iterdir() if _FILE.fullmatch(path.name)] if folder.is_dir() else []
-        return [self._entry(path) for path in sorted(files, key=lambda path: int(path.stem))]
+        return [self._entry(path) for path in sorted(_files(folder), key=lambda path: int(path.stem))]
 
     def _entry(self, path: Path) -> Entry:
         try:
@@ -205,3 +214,8 @@ def _folders(chain: Path) -> list[Path]:
     with state.doing(f"list {chain}"):
         found = sorted(chain.iterdir()) if chain.is_dir() else []
     return [path for path in found if _FOLDER.fullmatch(path.name)]
+
+
+def _files(folder: Path) -> list[Path]:
+    with state.doing(f"list {folder}"):
+        return [path for path in folder.iterdir() if _FILE.fullmatch(path.name)] if folder.is_dir() else []

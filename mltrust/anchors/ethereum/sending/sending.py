@@ -4,11 +4,13 @@ The raw transaction is on disk before it is sent. Whoever comes back after a cra
 there, and sends the same bytes again or replaces them under the same nonce.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from mltrust.anchors.ethereum.chain.node import Node
 from mltrust.anchors.ethereum.chain.rpc import RefusedError
+from mltrust.anchors.ethereum.proof.addresses import checksummed
 from mltrust.anchors.ethereum.sending.journal import MAX_ATTEMPTS, Attempt, Entry, Purpose, Stage
 from mltrust.anchors.ethereum.sending.offers import Offer, raised
 from mltrust.anchors.ethereum.sending.session import Session
@@ -20,6 +22,7 @@ from mltrust.errors import AnchorError
 
 RESUME = "Nothing is lost. Run: mltrust ethereum resume"
 BUMP = "To offer more for it, add --bump."
+MAX_WAITING = 16  # transactions of other programs; nodes keep no more of an account for sure
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,7 @@ def submit(session: Session, message: Message, offer: Offer, signer: Transaction
     When it returns, or fails after step 4, the transaction is on disk and `following.settle` goes on with it.
 
     1. All that is still pending is sent again, in order, so that no nonce stays open below the new one.
-    2. The next nonce: above all that the node counts, and all that the journal holds.
+    2. The next nonce: above all that the nodes count, and all that the journal holds; see `next_nonce`.
     3. The transaction is signed, and found to be the one that was asked for.
     4. It is on disk, with its hash.
     5. It is sent.
@@ -50,8 +53,7 @@ def submit(session: Session, message: Message, offer: Offer, signer: Transaction
     entries = session.journal.entries(signer.address)
     rebroadcast(session, entries)
     # 2.
-    counted = session.nodes[0].used(signer.address, "pending")
-    nonce = max([counted, *(entry.nonce + 1 for entry in entries)])
+    nonce = next_nonce(session, signer.address, entries)
     # 3.
     chain_id = session.config.profile.chain_id
     unsigned = Unsigned(chain_id, nonce, message.to, message.data, offer.gas, offer.max_fee, offer.max_tip)
@@ -73,6 +75,42 @@ def submit(session: Session, message: Message, offer: Offer, signer: Transaction
     # 5.
     session.dialogue.tell(f"sending transaction {attempt.hash}, nonce {nonce}")
     return send(session, entry)
+
+
+def next_nonce(session: Session, sender: bytes, entries: Sequence[Entry]) -> int:
+    """Return the nonce above all that the nodes count and the journal holds.
+
+    What waits is seen by one node alone, perhaps, so the highest count decides. One far above what is included would
+    leave a gap that nobody can fill, and `sender` could never send again: such a node is refused.
+
+    Raises:
+        AnchorError: A node counts nonsense, or none counts.
+    """
+    own = max((entry.nonce + 1 for entry in entries), default=0)
+    counts = list(_counts(session, sender))
+    included = sorted((latest for _, latest, _ in counts), reverse=True)
+    most = max(own, included[min(session.config.quorum, len(included)) - 1]) + MAX_WAITING
+    for node, _, pending in counts:
+        if pending > most:
+            message = f"{node.name} says that {pending} nonces of {checksummed(sender)} are used; {most} is believable"
+            raise AnchorError(message, hint="It lies or is broken, or others send from this account. Nothing was sent.")
+    return max(own, *(pending for _, _, pending in counts))
+
+
+def _counts(session: Session, sender: bytes) -> Iterator[tuple[Node, int, int]]:
+    """Yield the nodes that answer, and how many nonces they count: included, and with those that wait."""
+    trouble: AnchorError | None = None
+    answered = False
+    for node in session.nodes:
+        try:
+            counts = node.used(sender, "latest"), node.used(sender, "pending")
+        except AnchorError as error:
+            trouble = trouble or error
+        else:
+            answered = True
+            yield node, *counts
+    if not answered and trouble is not None:
+        raise trouble
 
 
 def bump(session: Session, entry: Entry, signer: TransactionSigner) -> Entry:

@@ -11,15 +11,19 @@ writes the raw signed transaction in hexadecimal. No shell is involved.
 
 import json
 import os
+import queue
 import shlex
 import subprocess
+import threading
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import IO, Any, Protocol, cast
 
 from mltrust.anchors.ethereum.chain.profiles import Config, Kind
 from mltrust.anchors.ethereum.chain.recovery import INSTALL
-from mltrust.anchors.ethereum.proof.addresses import checksummed, looks_like_a_key, parse_address
+from mltrust.anchors.ethereum.proof.addresses import checksummed, parse_address
 from mltrust.anchors.ethereum.sending.known_accounts import KNOWN
 from mltrust.anchors.ethereum.sending.unsigned import Unsigned
 from mltrust.core import canonical
@@ -31,9 +35,9 @@ from mltrust.interfaces import Dialogue
 KINDS = "keystore:FILE, keyring:NAME, external:ADDRESS COMMAND or env:VARIABLE"
 SERVICE = "mltrust"
 EXTERNAL_SECONDS = 180.0
+MAX_EXTERNAL_BYTES = 2**20
 
 _MAX_FILE_BYTES = 64 * 1024
-_MAX_RAW_TEXT = 2 * 2**17
 
 
 class TransactionSigner(Protocol):
@@ -65,11 +69,8 @@ def open_signer(config: Config, dialogue: Dialogue) -> TransactionSigner:
 
 def _opened(named: str, password_file: Path | None, dialogue: Dialogue) -> TransactionSigner:
     kind, _, rest = named.partition(":")
-    if any(looks_like_a_key(word) for word in (named, rest, *rest.split())):
-        hint = "Others may have seen it by now: move what it owns. Keep keys in a keystore: --signer keystore:FILE."
-        raise UsageError("a private key was given as an argument or setting", hint=hint)
     if not rest or kind not in _KINDS:
-        raise UsageError(f"signer: {named[:80]!a} names none", hint=f"Write {KINDS}.")
+        raise UsageError("signer: it names none", hint=f"Write {KINDS}.")  # not repeated: it may be a part of a key
     return _KINDS[kind](rest, password_file, dialogue)
 
 
@@ -148,26 +149,48 @@ class _ExternalSigner:
     def sign(self, transaction: Unsigned) -> bytes:
         asked = json.dumps({**transaction.to_json(), "from": checksummed(self.address)})
         try:
-            done = subprocess.run(  # noqa: S603  # the user's own command, without a shell
-                self._command,
-                input=asked.encode() + b"\n",
-                stdout=subprocess.PIPE,
-                timeout=EXTERNAL_SECONDS,
-                check=False,
+            process = subprocess.Popen(  # noqa: S603  # the user's own command, without a shell
+                self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE
             )
-        except subprocess.TimeoutExpired as error:
-            raise self._trouble(f"did not answer within {EXTERNAL_SECONDS:g} s") from error
         except (OSError, ValueError) as error:
             raise self._trouble(f"cannot be run: {getattr(error, 'strerror', None) or error}") from error
-        if done.returncode != 0:
-            raise self._trouble(f"ended with code {done.returncode}")
+        said = self._said(process, asked.encode() + b"\n")
         try:
-            return bytes.fromhex(done.stdout[:_MAX_RAW_TEXT].decode("ascii").strip().removeprefix("0x"))
+            return bytes.fromhex(said.decode("ascii").strip().removeprefix("0x"))
         except (UnicodeDecodeError, ValueError) as error:
             raise self._trouble("gave no hexadecimal") from error
 
+    def _said(self, process: "subprocess.Popen[bytes]", asked: bytes) -> bytes:
+        """Return what the command writes, once it has ended; it is ended if it takes too long or writes too much."""
+        answers: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        threading.Thread(target=_exchange, args=(process, asked, answers), daemon=True).start()
+        deadline = time.monotonic() + EXTERNAL_SECONDS
+        try:
+            said = answers.get(timeout=EXTERNAL_SECONDS)
+            if len(said) > MAX_EXTERNAL_BYTES:
+                raise self._trouble(f"wrote more than {MAX_EXTERNAL_BYTES} bytes")
+            code = process.wait(max(0.0, deadline - time.monotonic()))
+        except (queue.Empty, subprocess.TimeoutExpired) as error:
+            raise self._trouble(f"did not answer within {EXTERNAL_SECONDS:g} s") from error
+        finally:
+            process.kill()  # nothing, if it has ended
+            process.wait()
+        if code != 0:
+            raise self._trouble(f"ended with code {code}")
+        return said
+
     def _trouble(self, what: str) -> AnchorError:
         return AnchorError(f"signer: {self._command[0]} {what}", hint="Nothing was sent.")
+
+
+def _exchange(process: "subprocess.Popen[bytes]", asked: bytes, answers: "queue.SimpleQueue[bytes]") -> None:
+    stdin, stdout = cast(IO[bytes], process.stdin), cast(IO[bytes], process.stdout)
+    with stdout:
+        with suppress(OSError):  # it may not want to know
+            stdin.write(asked)
+        with suppress(OSError):
+            stdin.close()
+        answers.put(stdout.read(MAX_EXTERNAL_BYTES + 1))
 
 
 def _of_keyring(name: str, _password_file: Path | None, _dialogue: Dialogue) -> TransactionSigner:
