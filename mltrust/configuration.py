@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from mltrust import opening, registry
+from mltrust.core.note import looks_like_a_key
 from mltrust.disk.documents import read_document
 from mltrust.errors import UnreadableError, UsageError
 from mltrust.interfaces import Anchor, Home, Quorum, Settings, Trust
@@ -94,7 +95,7 @@ class Configuration:
 
     def open(self, name: str, home: Home, given: Settings | None = None) -> Anchor:
         """Return the anchor of a URI, a short name or a key with its settings; those of `given` go first."""
-        if opening.is_key(name):
+        if looks_like_a_key(name):
             return opening.anchor_by_key(name, given)
         uri = self.uri(name)
         if ":" not in uri and self.names:
@@ -150,12 +151,12 @@ class Configuration:
             raise UsageError(f"{self.where}: {ascii(entry)[:80]} is no entry of [trust]", hint=f"Write {hint}.")
         given = {name: value for name, value in entry.items() if name not in ("anchor", "key")}
         named = entry.get("anchor", entry.get("key"))
-        if not isinstance(named, str) or opening.is_key(named) is not ("key" in entry):
+        if not isinstance(named, str) or looks_like_a_key(named) is not ("key" in entry):
             raise UsageError(f"{self.where}: {ascii(named)[:80]} is not what [trust] calls it: anchor or key")
         return self.open(self._placed(named), home, given)
 
     def _placed(self, named: str) -> str:
-        known = named in self.names or opening.is_key(named)
+        known = named in self.names or looks_like_a_key(named)
         return named if known else opening.canonical(named, self.base)
 
 

@@ -9,7 +9,8 @@ MltrustError
 │   │   └── ChangedError       a file changed while it was read
 │   ├── SealError          there is no seal, or its parts contradict each other
 │   └── AnchorError        an anchor cannot be reached or refuses to work
-│       └── ContradictionError        a ledger contradicts itself or what was remembered of it
+│       └── ContradictionError     an anchor, or a receipt of it, contradicts itself or what was remembered
+│           └── ForeignReceiptError    a receipt that somebody else gave
 ├── WriteError         a file could not be written; the old one is still there
 └── NotVerifiedError   `Report.require()` on a report that is not VERIFIED
 ```
@@ -67,7 +68,7 @@ class AnchorError(UnreadableError):
 
 
 class ContradictionError(AnchorError):
-    """A ledger contradicts itself or what was remembered of it; `state` is the anchor state it amounts to.
+    """An anchor contradicts itself or what was remembered of it; `state` is the anchor state it amounts to.
 
     `evidence` holds the signed documents that contradict each other: whoever has them can show it to others.
     """
@@ -76,6 +77,13 @@ class ContradictionError(AnchorError):
         super().__init__(message, hint=hint)
         self.state = state
         self.evidence = evidence
+
+
+class ForeignReceiptError(ContradictionError):
+    """A receipt that another gave than the one who was asked: it has nothing to say of it, good or bad."""
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message, state="unknown-key", hint=hint)
 
 
 class WriteError(MltrustError):

@@ -9,11 +9,6 @@ from mltrust.errors import UsageError
 from mltrust.interfaces import Anchor, Home, Settings
 
 
-def is_key(text: str) -> bool:
-    """Tell whether `text` reads as a verifier key; no URI does."""
-    return looks_like_a_key(text)
-
-
 def open_anchor(uri: str, home: Home, settings: Settings | None = None) -> Anchor:
     """Return the anchor a URI such as `ledger:PATH` names; `home` is where it may keep keys and memory.
 
@@ -41,7 +36,7 @@ def canonical(uri: str, base: Path) -> str:
 def settings_of(named: str) -> frozenset[str]:
     """Return the names of the settings that the anchor of a URI or a key understands; none if it names no anchor."""
     scheme = named.partition(":")[0]
-    if is_key(named):
+    if looks_like_a_key(named):
         return _by_key(named, {})[0].settings
     plug: type[Anchor] | None = registry.load("anchors", scheme) if scheme in registry.names("anchors") else None
     return plug.settings if plug else frozenset()

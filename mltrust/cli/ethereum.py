@@ -1,6 +1,5 @@
 """`mltrust ethereum deploy | status | resume`."""
 
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,8 +7,8 @@ import typer
 
 from mltrust.cli.console import Console
 from mltrust.cli.exits import Exit
-from mltrust.cli.naming import Publishing
-from mltrust.cli.options import Format, FormatOption, speaking, with_options
+from mltrust.cli.naming import Publishing, signing
+from mltrust.cli.options import Format, FormatOption, speaking
 from mltrust.core.names import count, printable
 from mltrust.errors import AnchorError, MltrustError, UsageError
 
@@ -27,28 +26,8 @@ app = typer.Typer(
     help="Put the contract on a chain, and look after transactions that were sent.",
 )
 
-_SIGNING: Mapping[str, tuple[object, object]] = {
-    "signer": (
-        Annotated[
-            str | None,
-            typer.Option("--signer", metavar="WHERE", help="keystore:FILE, keyring:NAME or external:ADDRESS COMMAND."),
-        ],
-        None,
-    ),
-    "password_file": (Annotated[Path | None, typer.Option("--password-file", help="What opens the keystore.")], None),
-    "yes": (Annotated[bool, typer.Option("--yes", "-y", help="Consent to the cost of a transaction.")], False),
-}
 _To = Annotated[str, typer.Option("--to", metavar="URI", help="ethereum:NAME, ethereum:CHAIN_ID or a short name.")]
 _SomeTo = Annotated[str | None, typer.Option("--to", metavar="URI", help="A chain (default: all that are configured).")]
-
-
-def _signing(command: Callable[..., None]) -> Callable[..., None]:
-    return with_options(command, _SIGNING, _how)
-
-
-def _how(signer: str | None, password_file: Path | None, yes: bool) -> Publishing:
-    given = {"signer": signer, "password_file": password_file and str(password_file.absolute())}
-    return Publishing({name: value for name, value in given.items() if value is not None}, yes)
 
 
 def _open(uri: str, console: Console, how: Publishing) -> "EthereumAnchor":
@@ -73,7 +52,7 @@ def _open_all(uri: str | None, console: Console, how: Publishing) -> "list[Ether
 
 @app.command("deploy")
 @speaking
-@_signing
+@signing
 def deploy(how: Publishing, console: Console, to: _To) -> None:
     """Put the contract AnchorLog on a chain. Its address follows from its code: it is the same on every chain.
 
@@ -121,7 +100,7 @@ def status(console: Console, to: _SomeTo = None, format_: FormatOption = Format.
 
 @app.command("resume")
 @speaking
-@_signing
+@signing
 def resume(
     how: Publishing,
     console: Console,

@@ -61,7 +61,10 @@ class Terminal:
     def secret(self, prompt: str) -> str:
         """Ask without echo."""
         self._require_terminal(prompt, "Name a file that holds it with --password-file.")
-        return getpass(f"{printable(prompt)}: ", stream=sys.stderr)
+        try:
+            return getpass(f"{printable(prompt)}: ", stream=sys.stderr)
+        except EOFError as error:
+            raise UsageError(f"nothing was typed: {prompt}", hint="Name a file that holds it.") from error
 
     def agree(self, question: str) -> bool:
         """Ask for a y; `--yes` has said it already."""

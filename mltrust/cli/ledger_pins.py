@@ -16,6 +16,7 @@ from mltrust.disk.documents import read_document
 from mltrust.errors import UsageError
 from mltrust.interfaces import Anchor, Submission
 from mltrust.operations.checkpoint import Pin, newest, pin
+from mltrust.renderers.text import OUTCOMES, said
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,4 @@ def _pin(anchored: Anchored, backend: Anchor, note: bytes | None = None) -> Pin:
 
 
 def _told(check: Check) -> str:
-    state = f" [{check.state}]" if check.state and check.outcome is not Outcome.PASS else ""
-    word = {Outcome.PASS: "ok", Outcome.FAIL: "FAIL", Outcome.UNCHECKED: "?"}[check.outcome]
-    return f"{word:<5} {printable(check.name)}: {printable(check.summary)}{state}"
+    return f"{OUTCOMES[check.outcome][0]:<5} {printable(check.name)}: {said(check)}"

@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 
 _Texts = list[str] | None
 
+_ROOTS = (
+    Annotated[Path | None, typer.Option("--roots", metavar="PEM", help="rfc3161: the authority's roots.")],
+    None,
+)
+
 _TRUST: Mapping[str, tuple[object, object]] = {
     "anchor": (
         Annotated[
@@ -50,10 +55,7 @@ _TRUST: Mapping[str, tuple[object, object]] = {
         Annotated[str | None, typer.Option("--fetch", metavar="REMOTE", help="git-notes: fetch the notes first.")],
         None,
     ),
-    "roots": (
-        Annotated[Path | None, typer.Option("--roots", metavar="PEM", help="rfc3161: the authority's roots.")],
-        None,
-    ),
+    "roots": _ROOTS,
     "author": (
         Annotated[_Texts, typer.Option("--author", metavar="0x...", help="ethereum: trust this sender. Repeatable.")],
         None,
@@ -72,11 +74,7 @@ _TRUST: Mapping[str, tuple[object, object]] = {
     ),
 }
 
-_PUBLISHING: Mapping[str, tuple[object, object]] = {
-    "push": (
-        Annotated[str | None, typer.Option("--push", metavar="REMOTE", help="git-notes: push the notes there.")],
-        None,
-    ),
+_SIGNING: Mapping[str, tuple[object, object]] = {
     "signer": (
         Annotated[
             str | None,
@@ -88,11 +86,16 @@ _PUBLISHING: Mapping[str, tuple[object, object]] = {
         Annotated[Path | None, typer.Option("--password-file", help="ethereum: what opens the keystore.")],
         None,
     ),
-    "roots": (
-        Annotated[Path | None, typer.Option("--roots", metavar="PEM", help="rfc3161: the authority's roots.")],
+    "yes": (Annotated[bool, typer.Option("--yes", "-y", help="Consent to the cost of a transaction.")], False),
+}
+
+_PUBLISHING: Mapping[str, tuple[object, object]] = {
+    "push": (
+        Annotated[str | None, typer.Option("--push", metavar="REMOTE", help="git-notes: push the notes there.")],
         None,
     ),
-    "yes": (Annotated[bool, typer.Option("--yes", "-y", help="Consent to the cost of a transaction.")], False),
+    "roots": _ROOTS,
+    **_SIGNING,
 }
 
 
@@ -127,7 +130,16 @@ def trusting(command: Callable[..., None]) -> Callable[..., None]:
 
 def publishing(command: Callable[..., None]) -> Callable[..., None]:
     """Give `command` the options of publishing, and a `Publishing` made of them as first argument."""
-    return with_options(command, _PUBLISHING, lambda yes, **given: Publishing(_present(given), yes))
+    return with_options(command, _PUBLISHING, _how)
+
+
+def signing(command: Callable[..., None]) -> Callable[..., None]:
+    """Give `command` those options of publishing that a transaction needs, and a `Publishing` as first argument."""
+    return with_options(command, _SIGNING, _how)
+
+
+def _how(yes: bool, **given: object) -> Publishing:  # Typer hands the flag over by name
+    return Publishing(_present(given), yes)
 
 
 def _named(

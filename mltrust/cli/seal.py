@@ -53,8 +53,8 @@ def seal(
     from mltrust.cli.home import user_home
     from mltrust.renderers import json_v1, text
 
-    if no_anchor and anchor:
-        raise UsageError("--no-anchor goes with no --anchor")
+    if no_anchor and (anchor or how.given):
+        raise UsageError("--no-anchor goes with no --anchor, nor with options of publishing")
     keys = user_home(console).data
     if keys.resolve().is_relative_to(artifact.resolve()):
         hint = "Set MLTRUST_HOME to a folder elsewhere."

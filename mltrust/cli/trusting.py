@@ -10,6 +10,7 @@ from mltrust.cli.home import own_ledger_uri, user_configuration, user_home
 from mltrust.cli.naming import Named
 from mltrust.configuration import Configuration
 from mltrust.core.digest import parse_hex, suite_named
+from mltrust.core.note import looks_like_a_key
 from mltrust.disk.documents import read_document
 from mltrust.errors import FormatError, UsageError
 from mltrust.interfaces import Anchor, Home, Settings, Trust
@@ -98,12 +99,12 @@ def _key_text(key: str) -> str:
     What reads as a key is never looked up as a file: the working folder may be the artifact, and hold one of that name.
     """
     path = Path(key)
-    if opening.is_key(key):
+    if looks_like_a_key(key):
         return key
     if not path.is_file():
         raise UsageError(f"--key {key}: neither a key nor a file", hint="mltrust ledger checkpoint --key prints one.")
     lines = read_document(path, _MAX_KEY_BYTES).decode("utf-8", "replace").splitlines()
     text = lines[0].strip() if lines else ""
-    if not opening.is_key(text):
+    if not looks_like_a_key(text):
         raise UsageError(f"--key {key}: holds no verifier key", hint="mltrust ledger checkpoint --key prints one.")
     return text

@@ -1,11 +1,12 @@
 """Receipts and signatures: what stands beside a statement and is believed only as far as the caller trusts."""
 
-from typing import Annotated
+from typing import Annotated, ClassVar, Self
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from mltrust.core import canonical
-from mltrust.core.model import Document
+from mltrust.core.model import Document, first_surprise
+from mltrust.errors import FormatError
 
 MAX_RECEIPTS = 64  # beside one statement; each may cost whoever confirms it a reading of the whole anchor
 
@@ -26,6 +27,20 @@ class Receipt(Document):
     digest: Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
     time: TimeBounds = TimeBounds()
     evidence: dict[str, canonical.Json]
+
+
+class EvidenceDocument(Document):
+    """The base of what the anchors of one kind write into receipts; `called` names such a receipt in errors."""
+
+    called: ClassVar[str]
+
+    @classmethod
+    def of(cls, receipt: Receipt) -> Self:
+        """Read the evidence of `receipt`; any surprise is a `FormatError`."""
+        try:
+            return cls.model_validate(receipt.evidence)
+        except ValidationError as error:
+            raise FormatError(cls.called, ascii(first_surprise(error)[:200])) from error
 
 
 class Signature(Document):

@@ -5,7 +5,7 @@ from enum import StrEnum
 from mltrust.core.changes import Change
 from mltrust.core.model import Document
 from mltrust.core.receipt import TimeBounds
-from mltrust.errors import AnchorError, ContradictionError, NotVerifiedError
+from mltrust.errors import AnchorError, ContradictionError, ForeignReceiptError, NotVerifiedError
 
 
 class Outcome(StrEnum):
@@ -75,18 +75,19 @@ class Check(Document):
     required: bool = False
 
     @classmethod
-    def of_trouble(cls, name: str, error: AnchorError, outcome: Outcome = Outcome.FAIL) -> "Check":
+    def of_trouble(cls, name: str, error: AnchorError) -> "Check":
         """Return the check an anchor's error amounts to.
 
-        Contradiction is a failure (or `outcome`); being out of reach is neither a pass nor tampering.
+        Contradiction is a failure; a receipt of somebody else and being out of reach are neither a pass nor tampering.
         """
         state, evidence = AnchorState.UNAVAILABLE, tuple[str, ...]()
+        failed = isinstance(error, ContradictionError) and not isinstance(error, ForeignReceiptError)
         if isinstance(error, ContradictionError):
             state, evidence = AnchorState(error.state), error.evidence
         return cls(
             kind=CheckKind.ANCHOR,
             name=name,
-            outcome=Outcome.UNCHECKED if state is AnchorState.UNAVAILABLE else outcome,
+            outcome=Outcome.FAIL if failed else Outcome.UNCHECKED,
             summary=str(error),
             state=state,
             hint=error.hint,

@@ -14,7 +14,7 @@ from mltrust.core.report import Check, CheckKind, Notice, Outcome, Report, Verdi
 from mltrust.statements.seal import SealPredicate, read_seal
 
 _VERDICTS = {Verdict.VERIFIED: "bold green", Verdict.FAILED: "bold red", Verdict.INCONCLUSIVE: "bold yellow"}
-_OUTCOMES = {Outcome.PASS: ("ok", "green"), Outcome.FAIL: ("FAIL", "bold red"), Outcome.UNCHECKED: ("?", "yellow")}
+OUTCOMES = {Outcome.PASS: ("ok", "green"), Outcome.FAIL: ("FAIL", "bold red"), Outcome.UNCHECKED: ("?", "yellow")}
 _MAX_LISTED = 50
 _HEADER = "(header)"
 _MARGIN = " " * 21
@@ -36,10 +36,15 @@ def _report_lines(found: Report, *, verbose: bool) -> Iterator[Text]:
     yield from _unchecked(found, limit=None if verbose else _MAX_LISTED)
 
 
-def _check_lines(check: Check, *, verbose: bool = False) -> Iterator[Text]:
-    word, style = _OUTCOMES[check.outcome]
+def said(check: Check) -> str:
+    """Return what a check says in one line: its summary, and the state of an anchor that does not vouch."""
     state = f" [{check.state}]" if check.state and check.outcome is not Outcome.PASS else ""
-    yield Text.assemble(f"  {check.kind:<12} ", (f"{word:<5}", style), f" {printable(check.summary)}{state}")
+    return f"{printable(check.summary)}{state}"
+
+
+def _check_lines(check: Check, *, verbose: bool = False) -> Iterator[Text]:
+    word, style = OUTCOMES[check.outcome]
+    yield Text.assemble(f"  {check.kind:<12} ", (f"{word:<5}", style), f" {said(check)}")
     if check.kind is CheckKind.ANCHOR and check.state:
         level = f", resting on: {printable(check.level)}" if check.level else ""
         yield Text(f"{_MARGIN}by {shown(check.name)}{level}", style="dim")

@@ -13,11 +13,11 @@ from trie import HexaryTrie
 from mltrust import Outcome, open_anchor
 from mltrust.anchors.ethereum.proof import contract
 from mltrust.anchors.ethereum.proof.batch import Batch
-from mltrust.anchors.ethereum.proof.evidence import Evidence, ForeignReceiptError, prove, receipt_for
+from mltrust.anchors.ethereum.proof.evidence import Evidence, prove, receipt_for
 from mltrust.core.digest import Digest
 from mltrust.core.receipt import Receipt, TimeBounds
 from mltrust.core.report import AnchorState
-from mltrust.errors import ContradictionError, FormatError
+from mltrust.errors import ContradictionError, ForeignReceiptError, FormatError
 from mltrust.interfaces import Home
 
 ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141

@@ -7,10 +7,10 @@ import pytest
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from mltrust.anchors.ethereum.proof.evidence import KIND, Evidence, ForeignReceiptError, Proven, prove, receipt_for
+from mltrust.anchors.ethereum.proof.evidence import KIND, Evidence, Proven, prove, receipt_for
 from mltrust.core.digest import Digest
 from mltrust.core.receipt import Receipt, TimeBounds
-from mltrust.errors import AnchorError, ContradictionError, FormatError
+from mltrust.errors import AnchorError, ContradictionError, ForeignReceiptError, FormatError
 
 FOLDER = Path(__file__).parents[1] / "vectors" / "ethereum"
 

@@ -12,7 +12,7 @@ from mltrust.anchors.ethereum.chain.rpc import Rpc
 from mltrust.anchors.ethereum.memory import Memory
 from mltrust.anchors.ethereum.proof import contract
 from mltrust.anchors.ethereum.proof.addresses import checksummed
-from mltrust.anchors.ethereum.proof.evidence import Evidence, ForeignReceiptError, Proven, prove, receipt_for
+from mltrust.anchors.ethereum.proof.evidence import Evidence, Proven, prove, receipt_for
 from mltrust.anchors.ethereum.sending.journal import Journal
 from mltrust.anchors.ethereum.sending.publishing import Publishing, receipts_of
 from mltrust.anchors.ethereum.sending.sending import RESUME
@@ -20,7 +20,7 @@ from mltrust.anchors.ethereum.sending.session import Session, no_node
 from mltrust.core.digest import Digest
 from mltrust.core.receipt import Receipt
 from mltrust.core.report import AnchorState, Check, CheckKind, Outcome
-from mltrust.errors import AnchorError, ContradictionError, UsageError
+from mltrust.errors import AnchorError, ContradictionError, ForeignReceiptError, UsageError
 from mltrust.interfaces import Anchor, Home, Settings, Submission
 
 _BY_OTHERS = "as you know from a source other than this seal"
@@ -98,8 +98,6 @@ class EthereumAnchor(Anchor):
             self._require_ours(proven)
             # 3. to 5.
             return self._check(proven, self._settled(proven))
-        except ForeignReceiptError as error:
-            return Check.of_trouble(self.name, error, Outcome.UNCHECKED)
         except AnchorError as error:
             return Check.of_trouble(self.name, error)
 
@@ -216,4 +214,4 @@ def _given(proven: Proven) -> str:
 
 
 def _foreign(message: str, hint: str | None = None) -> ForeignReceiptError:
-    return ForeignReceiptError(message, state=AnchorState.UNKNOWN_KEY, hint=hint)
+    return ForeignReceiptError(message, hint=hint)

@@ -27,15 +27,12 @@ _BUDGET_SECONDS = 60.0
 
 def receipts(session: Session, digest: Digest, authors: frozenset[bytes]) -> list[Receipt]:
     """Return receipts for `digest`, announced alone by one of `authors`; none if none is found."""
-    if not authors:
-        return []
     batch, node = Batch([digest]), session.nodes[0]
     place = batch.place(digest)
     found = []
     deadline = time.monotonic() + _BUDGET_SECONDS
-    for transaction in _transactions(node, session.contract, batch.commitment, authors):
-        if time.monotonic() > deadline:
-            raise AnchorError(f"{node.name} takes too long to search", hint="Name a faster node under rpc.")
+    for transaction in _transactions(node, session.contract, batch.commitment, authors, deadline):
+        _require_time(node, deadline)
         receipt = _receipt(session, node, transaction, place, digest)
         if receipt is not None:
             found.append(receipt)
@@ -54,30 +51,35 @@ def _receipt(session: Session, node: Node, transaction: bytes, batch: Place, dig
     return receipt
 
 
-def _transactions(node: Node, address: bytes, commitment: bytes, authors: frozenset[bytes]) -> list[bytes]:
+def _transactions(
+    node: Node, address: bytes, commitment: bytes, authors: frozenset[bytes], deadline: float
+) -> list[bytes]:
     by: list[Json] = [f"0x{author.hex():0>64}" for author in sorted(authors)]
     topics: list[Json] = [f"0x{contract.TOPIC.hex()}", f"0x{commitment.hex()}", by]
     asked: Object = {"address": f"0x{address.hex()}", "topics": topics}
-    hashes = [node.data(log.get("transactionHash"), _METHOD, 32) for log in _logs(node, asked)]
+    hashes = [node.data(log.get("transactionHash"), _METHOD, 32) for log in _logs(node, asked, deadline)]
     return list(dict.fromkeys(hashes))[:_MAX_FOUND]
 
 
-def _logs(node: Node, asked: Object) -> list[Object]:
+def _logs(node: Node, asked: Object, deadline: float) -> list[Object]:
     """Search the whole chain; where the node bounds a search, the last blocks, window by window."""
     try:
         return _asked(node, asked, 0, None)
     except RefusedError:
         head = node.block("latest")
-    deadline = time.monotonic() + _BUDGET_SECONDS
     try:
         for last in range(head.number if head else -1, -1, -_WINDOW)[:_WINDOWS]:
-            if time.monotonic() > deadline:
-                raise AnchorError(f"{node.name} takes too long to search", hint="Name a faster node under rpc.")
+            _require_time(node, deadline)
             if found := _asked(node, asked, max(0, last - _WINDOW + 1), last):
                 return found
     except RefusedError:
         pass  # it does not search
     return []
+
+
+def _require_time(node: Node, deadline: float) -> None:
+    if time.monotonic() > deadline:
+        raise AnchorError(f"{node.name} takes too long to search", hint="Name a faster node under rpc.")
 
 
 def _asked(node: Node, asked: Object, first: int, last: int | None) -> list[Object]:

@@ -16,7 +16,7 @@ from mltrust.anchors.git_notes.patience import Patience
 from mltrust.anchors.git_notes.process import quoted
 from mltrust.anchors.git_notes.publishing import Publisher, Request
 from mltrust.anchors.git_notes.reading import Place, Reader
-from mltrust.anchors.git_notes.receipts import KIND, ForeignRecordError, read_receipt, receipt_of, refused, verified
+from mltrust.anchors.git_notes.receipts import KIND, read_receipt, receipt_of, verified
 from mltrust.anchors.git_notes.record import Record
 from mltrust.anchors.git_notes.remote import Remote
 from mltrust.anchors.git_notes.repository import BRANCH, NOTES, Repository
@@ -26,7 +26,7 @@ from mltrust.core.digest import Digest
 from mltrust.core.note import Signed, Signer
 from mltrust.core.receipt import Receipt
 from mltrust.core.report import AnchorState, Check
-from mltrust.errors import AnchorError, ContradictionError, UsageError
+from mltrust.errors import AnchorError, ContradictionError, ForeignReceiptError, UsageError
 from mltrust.interfaces import Anchor, Home, Settings, Submission
 
 _PUSH_HINT = "Publish with --push there, or push them: git push REMOTE refs/notes/mltrust:refs/notes/mltrust"
@@ -140,7 +140,7 @@ class GitNotesAnchor(Anchor):
             if place is None:
                 raise ContradictionError("the record is not in these notes", state=AnchorState.ABSENT)
         except AnchorError as error:
-            return refused(self.name, error)
+            return Check.of_trouble(self.name, error)
         return verified(self.name, record, self._level(place), judgement)
 
     def find(self, submission: Submission) -> Sequence[Receipt]:
@@ -205,7 +205,7 @@ class GitNotesAnchor(Anchor):
         said = said_of(record, self._keys.trusted())
         if said is Signed.UNKNOWN:
             message = f"the record is signed by {record.signer[:120]!a}, whom nobody trusts here"
-            raise ForeignRecordError(message, state=AnchorState.UNKNOWN_KEY, hint=_KEY_HINT)
+            raise ForeignReceiptError(message, hint=_KEY_HINT)
         if said is Signed.INVALID:
             raise ContradictionError("the record has a false signature", state=AnchorState.UNSIGNED)
 

@@ -1,16 +1,15 @@
 """Receipts of git notes: the record itself. It convinces only together with the notes it stands in."""
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from mltrust.anchors.git_notes.judgement import Judgement
 from mltrust.anchors.git_notes.record import MAX_RECORD_BYTES, Record
-from mltrust.core.model import Document, first_surprise
 from mltrust.core.names import count, shown
-from mltrust.core.receipt import Receipt
+from mltrust.core.receipt import EvidenceDocument, Receipt
 from mltrust.core.report import AnchorState, Check, CheckKind, Outcome
-from mltrust.errors import AnchorError, ContradictionError, FormatError
+from mltrust.errors import ContradictionError, ForeignReceiptError, FormatError
 
 KIND = "git-notes"
 
@@ -21,14 +20,12 @@ LEVELS = {
 }
 
 
-class Evidence(Document):
+class Evidence(EvidenceDocument):
     """The evidence of a receipt: one record, as its line stands in a note."""
 
+    called: ClassVar[str] = "git-notes receipt"
+
     record: Annotated[str, Field(max_length=MAX_RECORD_BYTES)]
-
-
-class ForeignRecordError(ContradictionError):
-    """A receipt that is not of git notes, or a record that nobody trusted signed."""
 
 
 def receipt_of(record: Record) -> Receipt:
@@ -40,13 +37,10 @@ def receipt_of(record: Record) -> Receipt:
 def read_receipt(receipt: Receipt) -> Record:
     """Return the record in a receipt; a `ContradictionError` if it is none, or of another kind."""
     if receipt.kind != KIND:
-        raise ForeignRecordError("not a receipt of git notes", state=AnchorState.UNKNOWN_KEY)
+        raise ForeignReceiptError("not a receipt of git notes")
     try:
-        line = Evidence.model_validate(receipt.evidence).record
+        line = Evidence.of(receipt).record
         return Record.parse(line.encode("utf-8", "surrogatepass"), "git-notes receipt")
-    except ValidationError as error:
-        what = ascii(first_surprise(error)[:200])
-        raise ContradictionError(f"the receipt is damaged: {what}", state=AnchorState.REPLACED) from error
     except FormatError as error:
         raise ContradictionError(f"the receipt is damaged: {error}", state=AnchorState.REPLACED) from error
 
@@ -72,9 +66,3 @@ def verified(name: str, record: Record, level: str, judgement: Judgement) -> Che
         stronger=LEVELS[level],
         voice=f"git-notes {record.signer}",
     )
-
-
-def refused(name: str, error: AnchorError) -> Check:
-    """Return the check that `error` amounts to: a finding, or neither that nor a pass."""
-    foreign = isinstance(error, ForeignRecordError)
-    return Check.of_trouble(name, error, Outcome.UNCHECKED if foreign else Outcome.FAIL)

@@ -14,7 +14,7 @@ from mltrust.anchors.ledger.cosignature import SETTINGS, CosignerKey, Witnesses
 from mltrust.anchors.ledger.evidence import KIND, Proven, prove, receipt_for
 from mltrust.anchors.ledger.keeper import Keeper
 from mltrust.anchors.ledger.memory import Memory, contradiction, refuse_rollback
-from mltrust.anchors.ledger.offline import LedgerKey, confirmed, refused
+from mltrust.anchors.ledger.offline import LedgerKey, confirmed
 from mltrust.anchors.ledger.reading import Reading, Seen
 from mltrust.anchors.ledger.witness import Witness
 from mltrust.core.digest import Digest
@@ -144,7 +144,7 @@ class LedgerAnchor(Anchor):
             # 5.
             seen = self._standing_by(proven)
         except AnchorError as error:
-            return refused(self.name, error)
+            return Check.of_trouble(self.name, error)
         # 6.
         covering = [proven.checkpoint, *seen.covering(proven.index)]
         where = f"entry {proven.index} of {seen.log.size} in the ledger"

@@ -1,20 +1,19 @@
 """Receipts of a ledger: an entry, its inclusion proof and a signed checkpoint, convincing without the ledger."""
 
 from dataclasses import dataclass
-from typing import Annotated, Self
+from typing import Annotated, ClassVar
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from mltrust.anchors.ledger.checkpoint import SignedCheckpoint
 from mltrust.anchors.ledger.entry import MAX_ENTRY_BYTES, Entry
 from mltrust.anchors.ledger.log import Log
 from mltrust.core import merkle
 from mltrust.core.digest import Digest
-from mltrust.core.model import Document, first_surprise
 from mltrust.core.note import MAX_NOTE_BYTES, Signed, VerifierKey
-from mltrust.core.receipt import Receipt, TimeBounds
+from mltrust.core.receipt import EvidenceDocument, Receipt, TimeBounds
 from mltrust.core.report import AnchorState
-from mltrust.errors import ContradictionError, FormatError
+from mltrust.errors import ContradictionError, ForeignReceiptError, FormatError
 
 KIND = "ledger"
 
@@ -23,25 +22,15 @@ _MAX_INDEX = 2**53 - 1
 _Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", max_length=64)]
 
 
-class Evidence(Document):
+class Evidence(EvidenceDocument):
     """The evidence of a receipt; `path` is an RFC 9162 inclusion path to the root in `checkpoint`, a signed note."""
+
+    called: ClassVar[str] = "ledger receipt"
 
     entry: Annotated[str, Field(max_length=MAX_ENTRY_BYTES)]
     index: Annotated[int, Field(ge=0, le=_MAX_INDEX)]
     path: Annotated[list[_Hash], Field(max_length=_MAX_PATH)]
     checkpoint: Annotated[str, Field(max_length=MAX_NOTE_BYTES)]
-
-    @classmethod
-    def of(cls, receipt: Receipt) -> Self:
-        """Read the evidence of `receipt`; any surprise is a `FormatError`."""
-        try:
-            return cls.model_validate(receipt.evidence)
-        except ValidationError as error:
-            raise FormatError("ledger receipt", ascii(first_surprise(error)[:200])) from error
-
-
-class ForeignReceiptError(ContradictionError):
-    """A receipt that another ledger gave, or nobody: this one has nothing to say of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +74,7 @@ def prove(receipt: Receipt, digest: Digest, key: VerifierKey) -> Proven:
     """
     # 1.
     if receipt.kind != KIND:
-        raise ForeignReceiptError("not a receipt of a ledger", state=AnchorState.UNKNOWN_KEY)
+        raise ForeignReceiptError("not a receipt of a ledger")
     try:
         evidence = Evidence.of(receipt)
         entry = Entry.parse(_encoded(evidence.entry), "ledger receipt")
@@ -110,7 +99,7 @@ def _require_signature(checkpoint: SignedCheckpoint, key: VerifierKey) -> None:
     said = checkpoint.signed_by(key)
     if said is Signed.UNKNOWN:
         origin = ascii(checkpoint.checkpoint.origin[:120])
-        raise ForeignReceiptError(f"the receipt is of another ledger, {origin}", state=AnchorState.UNKNOWN_KEY)
+        raise ForeignReceiptError(f"the receipt is of another ledger, {origin}")
     if said is Signed.INVALID:
         raise ContradictionError("the receipt's checkpoint has a false signature", state=AnchorState.UNSIGNED)
 

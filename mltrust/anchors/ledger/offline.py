@@ -5,12 +5,12 @@ from typing import ClassVar, Self
 
 from mltrust.anchors.ledger.checkpoint import SignedCheckpoint
 from mltrust.anchors.ledger.cosignature import SETTINGS, Witnesses, shown_time
-from mltrust.anchors.ledger.evidence import KIND, ForeignReceiptError, Proven, prove
+from mltrust.anchors.ledger.evidence import KIND, Proven, prove
 from mltrust.core.digest import Digest
 from mltrust.core.note import VerifierKey, looks_like_a_key
 from mltrust.core.receipt import Receipt
 from mltrust.core.report import AnchorState, Check, CheckKind, Outcome
-from mltrust.errors import AnchorError, ContradictionError, FormatError, UsageError
+from mltrust.errors import ContradictionError, FormatError, UsageError
 from mltrust.interfaces import Anchor, Home, Settings, Submission
 
 _STRONGER = {
@@ -65,7 +65,7 @@ class LedgerKey(Anchor):
             proven = prove(receipt, digest, self._key)
             self._witnesses.refuse_false(proven.checkpoint)
         except ContradictionError as error:
-            return refused(self.name, error)
+            return Check.of_trouble(self.name, error)
         where = f"entry {proven.index} of a ledger that was not asked itself"
         return confirmed(self.name, proven, (where, "key"), self._witnesses, [proven.checkpoint])
 
@@ -112,9 +112,3 @@ def _not_yet(name: str, where: str, found: str, witnesses: Witnesses) -> Check:
         summary=f"{where}, cosigned by {found} so far, at least {witnesses.at_least} must",
         hint=hint,
     )
-
-
-def refused(name: str, error: AnchorError) -> Check:
-    """Return the check that `error` amounts to: a finding, or neither that nor a pass."""
-    foreign = isinstance(error, ForeignReceiptError)
-    return Check.of_trouble(name, error, Outcome.UNCHECKED if foreign else Outcome.FAIL)

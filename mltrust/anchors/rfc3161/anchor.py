@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import ClassVar, Self
 
 from mltrust.anchors.rfc3161 import exchange, settings, verify
-from mltrust.anchors.rfc3161.evidence import KIND, ForeignStampError, receipt_for, stamp_of
+from mltrust.anchors.rfc3161.evidence import KIND, receipt_for, stamp_of
 from mltrust.anchors.rfc3161.kept import Kept
 from mltrust.anchors.rfc3161.settings import Chosen
 from mltrust.anchors.rfc3161.stamp import Stamp, imprint_of, refusal
@@ -93,8 +93,7 @@ class Rfc3161Anchor(Anchor):
         except FormatError as error:
             return Check.of_trouble(self.name, verify.false(str(error)))
         except AnchorError as error:
-            foreign = isinstance(error, ForeignStampError)
-            return Check.of_trouble(self.name, error, Outcome.UNCHECKED if foreign else Outcome.FAIL)
+            return Check.of_trouble(self.name, error)
         return self._verified(receipt, authority)
 
     def find(self, submission: Submission) -> Sequence[Receipt]:

@@ -2,34 +2,27 @@
 
 import base64
 import binascii
-from typing import Annotated, Self
+from typing import Annotated, ClassVar
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from mltrust.anchors.rfc3161.stamp import MAX_RESPONSE_BYTES, Stamp, imprint_of
 from mltrust.core.digest import Digest
-from mltrust.core.model import Document, first_surprise
-from mltrust.core.receipt import Receipt, TimeBounds
+from mltrust.core.receipt import EvidenceDocument, Receipt, TimeBounds
 from mltrust.core.report import AnchorState
-from mltrust.errors import ContradictionError, FormatError
+from mltrust.errors import ContradictionError, ForeignReceiptError, FormatError
 
 KIND = "rfc3161"
 
 _MAX_BASE64 = 4 * -(-MAX_RESPONSE_BYTES // 3)
 
 
-class Evidence(Document):
+class Evidence(EvidenceDocument):
     """The evidence of a receipt: a TimeStampResp (RFC 3161, section 2.4.2) in DER, as it came, in base64."""
 
-    response: Annotated[str, Field(max_length=_MAX_BASE64)]
+    called: ClassVar[str] = "time stamp"
 
-    @classmethod
-    def of(cls, receipt: Receipt) -> Self:
-        """Read the evidence of `receipt`; any surprise is a `FormatError`."""
-        try:
-            return cls.model_validate(receipt.evidence)
-        except ValidationError as error:
-            raise FormatError("time stamp", ascii(first_surprise(error)[:200])) from error
+    response: Annotated[str, Field(max_length=_MAX_BASE64)]
 
     def stamp(self) -> Stamp:
         """Read the response, in the one spelling base64 has for it."""
@@ -40,10 +33,6 @@ class Evidence(Document):
         if base64.b64encode(response).decode() != self.response:
             raise FormatError("time stamp", "not base64 in its one spelling")
         return Stamp.parse(response)
-
-
-class ForeignStampError(ContradictionError):
-    """A receipt of another kind of anchor, or a time stamp of an authority the user's roots do not lead to."""
 
 
 def receipt_for(stamp: Stamp, digest: Digest) -> Receipt:
@@ -57,11 +46,11 @@ def stamp_of(receipt: Receipt, digest: Digest) -> Stamp:
     """Return the time stamp in `receipt`, read and compared with `digest`, but not verified.
 
     Raises:
-        ForeignStampError: It is a receipt of another kind.
+        ForeignReceiptError: It is a receipt of another kind.
         ContradictionError: It is damaged, or for another digest or time; `state` is `replaced`.
     """
     if receipt.kind != KIND:
-        raise ForeignStampError("not a time stamp", state=AnchorState.UNKNOWN_KEY)
+        raise ForeignReceiptError("not a time stamp")
     try:
         stamp = Evidence.of(receipt).stamp()
     except FormatError as error:

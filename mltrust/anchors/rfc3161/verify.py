@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING
 
 from mltrust.anchors.rfc3161 import der
 from mltrust.anchors.rfc3161.der import Value
-from mltrust.anchors.rfc3161.evidence import ForeignStampError
 from mltrust.anchors.rfc3161.stamp import Signer, Stamp
 from mltrust.core.names import printable
 from mltrust.core.report import AnchorState
-from mltrust.errors import AnchorError, ContradictionError, FormatError
+from mltrust.errors import AnchorError, ContradictionError, ForeignReceiptError, FormatError
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
@@ -79,7 +78,7 @@ def require_trusted(stamp: Stamp, roots: Roots, data: bytes, nonce: int | None =
     4. The library read the same time as we did.
 
     Raises:
-        ForeignStampError: The chain leads to none of the roots.
+        ForeignReceiptError: The chain leads to none of the roots.
         ContradictionError: The time stamp proves nothing.
         FormatError: It is not well-formed.
         AnchorError: The library is not installed.
@@ -153,7 +152,7 @@ def _explained(said: str) -> ContradictionError:
         return false("its signature does not hold" if "pkcs7" in said else _lowered(said))
     if any(word in chain[1] for word in _FOREIGN):
         message = f"the time stamp is of an authority that your roots do not lead to ({chain[1]})"
-        return ForeignStampError(message, state=AnchorState.UNKNOWN_KEY, hint="Are they the roots of this authority?")
+        return ForeignReceiptError(message, hint="Are they the roots of this authority?")
     return false(f"at the time it states, {chain[1]}")
 
 

@@ -210,7 +210,7 @@ class _Holding(urllib.request.AbstractHTTPHandler):
     def do_open(self, http_class: Any, req: Any, **arguments: Any) -> Any:  # noqa: ANN401  # the library's
         """Open as usual, and let the request know its connection."""
 
-        def made(*args: Any, **others: Any) -> Any:  # noqa: ANN401
+        def made(*args: Any, **others: Any) -> Any:  # noqa: ANN401  # the library's
             connection = http_class(*args, **others)
             connect = connection.connect
 

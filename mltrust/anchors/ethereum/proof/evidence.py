@@ -9,9 +9,9 @@ Whoever makes up a block makes up its receipts too, so *who* announced *what* re
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from mltrust.anchors.ethereum.proof import contract
 from mltrust.anchors.ethereum.proof.batch import Place
@@ -21,11 +21,11 @@ from mltrust.anchors.ethereum.proof.signature import PUBLIC_KEY_SIZE, sender
 from mltrust.anchors.ethereum.proof.transaction import MAX_CHAIN_ID, Transaction
 from mltrust.anchors.ethereum.proof.trie import MAX_NODES, index_key, proven_value
 from mltrust.core.digest import Digest
-from mltrust.core.model import Document, first_surprise
-from mltrust.core.receipt import Receipt, TimeBounds
+from mltrust.core.model import Document
+from mltrust.core.receipt import EvidenceDocument, Receipt, TimeBounds
 from mltrust.core.report import AnchorState
 from mltrust.core.statement import Hex256
-from mltrust.errors import ContradictionError, FormatError
+from mltrust.errors import ContradictionError, ForeignReceiptError, FormatError
 
 KIND = "ethereum"
 MAX_HEADER_BYTES = 2**14
@@ -62,11 +62,13 @@ class ReceiptProof(Document):
     log_index: _Index | None
 
 
-class Evidence(Document):
+class Evidence(EvidenceDocument):
     """The evidence of a receipt: bytes are in lower-case hexadecimal, nodes and header as they were hashed.
 
     `contract` is who emitted the event, None where the transaction's data is the announcement.
     """
+
+    called: ClassVar[str] = _WHERE
 
     mode: Literal["event", "calldata"]
     chain_id: Annotated[int, Field(ge=1, le=MAX_CHAIN_ID)]
@@ -83,18 +85,6 @@ class Evidence(Document):
         if (self.contract is not None) != is_event or (self.receipt.log_index is not None) != is_event:
             raise ValueError("an event has a contract and a log index, calldata has neither")
         return self
-
-    @classmethod
-    def of(cls, receipt: Receipt) -> Self:
-        """Read the evidence of `receipt`; any surprise is a `FormatError`."""
-        try:
-            return cls.model_validate(receipt.evidence)
-        except ValidationError as error:
-            raise FormatError(_WHERE, ascii(first_surprise(error)[:200])) from error
-
-
-class ForeignReceiptError(ContradictionError):
-    """A receipt of another kind, chain, contract or account: whoever was asked has nothing to say of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +133,7 @@ def prove(receipt: Receipt, digest: Digest) -> Proven:
     """
     # 1.
     if receipt.kind != KIND:
-        raise ForeignReceiptError("not a receipt of Ethereum", state=AnchorState.UNKNOWN_KEY)
+        raise ForeignReceiptError("not a receipt of Ethereum")
     if receipt.digest != str(digest):
         raise _refused("the receipt is for another digest")
     try:

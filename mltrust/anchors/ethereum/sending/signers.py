@@ -122,11 +122,10 @@ class _KeystoreSigner:
                 password = self._dialogue.secret(f"the password of {self._path}")
             try:
                 key = _eth_account().decrypt(self._keystore, password)
-            except (ValueError, KeyError, TypeError, NotImplementedError):
+            except (ValueError, KeyError, TypeError, NotImplementedError):  # whatever the library makes of a bad file
                 hint = "Is the password right? Is the file a keystore of version 3?"
-                raise UsageError(
-                    f"{self._path} cannot be opened", hint=hint
-                ) from None  # its text may hold a part of it
+                # Without its cause, whose text may hold a part of the key.
+                raise UsageError(f"{self._path} cannot be opened", hint=hint) from None
             self._key = _KeySigner(bytes(key), str(self._path))
         return self._key
 
