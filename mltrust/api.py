@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from os import PathLike
 from pathlib import Path
 
@@ -163,7 +164,7 @@ def anchor(seals: Sequence[AnyPath], backend: Anchor) -> list[Bundle]:
     troubles: list[MltrustError] = []
     for seal, bundle in zip(found, bundles, strict=True):
         try:
-            seal.update(lambda now, bundle=bundle: now.with_receipts(bundle.receipts))  # type: ignore[misc]
+            seal.update(partial(Bundle.with_receipts, receipts=bundle.receipts))
         except MltrustError as error:
             troubles.append(error)
     if troubles:

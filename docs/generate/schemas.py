@@ -67,12 +67,12 @@ def schemas() -> dict[str, Json]:
             "receipts", "What the receipts of a seal claim, and what trusted anchors say of them",
             statement=entry["digest"], receipts=receipts, checks=(list[Check], ...),
         ),
-        "ledger-log": _result("ledger-log", "The entries of a ledger", entries=(list[log_entry], ...)),  # type: ignore[valid-type]
+        "ledger-log": _result("ledger-log", "The entries of a ledger", entries=(list[log_entry], ...)),  # type: ignore[valid-type]  # made at run time
         "ledger-status": _result(
             "ledger-status", "What ledger check found",
             ledger=(str, ...), origin=(str, ...), key=(str, ...), size=(int, ...), root=(Hex256, ...),
             unsigned=(int, ...), remembered_size=(int | None, ...), witnessed_size=(int | None, ...),
-            anchored=(list[pinned], ...),  # type: ignore[valid-type]
+            anchored=(list[pinned], ...),  # type: ignore[valid-type]  # made at run time
         ),
         "ledger-anchored": _result(
             "ledger-anchored", "What ledger checkpoint --anchor did",
@@ -81,7 +81,7 @@ def schemas() -> dict[str, Json]:
         ),
         "ethereum-status": _result(
             "ethereum-status", "The transactions that were sent from here",
-            transactions=(list[transaction], ...),  # type: ignore[valid-type]
+            transactions=(list[transaction], ...),  # type: ignore[valid-type]  # made at run time
         ),
         "anchored-checkpoint": _schema(
             AnchoredDocument, "A checkpoint of a ledger that was published elsewhere, with receipts"

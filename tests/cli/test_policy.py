@@ -34,7 +34,7 @@ def policy_check(done):
 @pytest.mark.parametrize(
     ("at_least", "code", "outcome"), [(1, 0, "pass"), (2, 0, "pass"), (3, 1, "fail")], ids=["1", "2", "3"]
 )
-def test_at_least_so_many(mltrust, model, ledgers, policy, at_least, code, outcome):  # noqa: PLR0917
+def test_at_least_so_many(mltrust, model, ledgers, policy, at_least, code, outcome):  # noqa: PLR0917  # fixtures and parameters
     file = policy(f"at_least = {at_least}\nof = {ledgers}")
     done = mltrust("verify", model, "--policy", file, "--format", "json")
     assert done.code == code

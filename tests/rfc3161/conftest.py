@@ -245,7 +245,7 @@ class Authority:
             subprocess.run([OPENSSL, *map(str, command)], check=True, capture_output=True)
             return reply_file.read_bytes()
 
-    def _handler(authority):  # noqa: N805
+    def _handler(authority):  # noqa: N805  # `self` is the handler made inside
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self):
                 query = self.rfile.read(int(self.headers["Content-Length"]))

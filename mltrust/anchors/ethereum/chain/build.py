@@ -1,7 +1,8 @@
 """Building the evidence of a receipt from what a node tells, so that nobody has to ask a node again.
 
 Nothing told is believed: the header must have the block hash, and the tries of transactions and receipts, built anew,
-the roots in the header. So a node cannot lie here. Which block is final rests on nodes, and is not decided here.
+the roots in the header. So a node can make up a whole block, and nothing within one; whether the chain has that block
+is not decided here.
 """
 
 import time
