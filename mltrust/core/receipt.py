@@ -1,5 +1,6 @@
 """Receipts and signatures: what stands beside a statement and is believed only as far as the caller trusts."""
 
+from datetime import UTC, datetime
 from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, ValidationError
@@ -11,6 +12,11 @@ from mltrust.errors import FormatError
 MAX_RECEIPTS = 64  # beside one statement; each may cost whoever confirms it a reading of the whole anchor
 
 Time = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
+
+
+def timestamp(moment: datetime) -> str:
+    """Write `moment` as receipts and records do, in UTC with whole seconds."""
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
 class TimeBounds(Document):

@@ -122,8 +122,8 @@ class Judgement:
         others = [other for other, _ in self._standing_for(ref, record.path) if other.digest != record.digest]
         others += [
             other
-            for other, theirs in self._counting({line: b for line, b in self._now[ref].items() if b & beside})
-            if theirs & beside and other.digest != record.digest
+            for other, _ in self._counting({line: b for line, b in self._now[ref].items() if b & beside})
+            if other.digest != record.digest
         ]
         if others:
             message = f"the record of {record.time} was replaced in {ref}: there is one of {others[0].time} instead"

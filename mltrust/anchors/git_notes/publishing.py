@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 
 from mltrust.anchors.git_notes.history import History
 from mltrust.anchors.git_notes.judgement import Judgement
@@ -13,6 +13,7 @@ from mltrust.anchors.git_notes.repository import NOTES
 from mltrust.anchors.git_notes.writing import Additions, Writer
 from mltrust.core.digest import Digest
 from mltrust.core.note import Signer, VerifierKey
+from mltrust.core.receipt import timestamp
 from mltrust.errors import AnchorError
 
 
@@ -82,8 +83,8 @@ class Publisher:
         if same:
             return min(same, key=lambda record: (record.time, record.format()))
         if request not in self._signed:
-            time = self.now.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
-            self._signed[request] = Record.signed(request.digest, request.path, time, self.signer)
+            record = Record.signed(request.digest, request.path, timestamp(self.now), self.signer)
+            self._signed[request] = record
         return self._signed[request]
 
     def _lines(self, requests: Sequence[Request], records: Sequence[Record], places: Sequence[Place]) -> Additions:

@@ -16,8 +16,8 @@ from datetime import UTC, datetime
 from typing import ClassVar, Self
 
 from mltrust.anchors.ledger.checkpoint import SignedCheckpoint
-from mltrust.anchors.ledger.entry import timestamp
 from mltrust.core.note import NoteSignature, Signed, Signer, VerifierKey
+from mltrust.core.receipt import timestamp
 from mltrust.core.report import AnchorState
 from mltrust.errors import ContradictionError, FormatError, UsageError
 from mltrust.interfaces import Settings

@@ -6,7 +6,7 @@ length and one regular expression is the whole parser: nothing it lets through c
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Self
 
 from mltrust.core import canonical
@@ -57,11 +57,6 @@ def fields(line: bytes, where: str) -> tuple[bytes, bytes]:
 def start(digest: Digest) -> bytes:
     """Return the bytes with which every line of `digest` starts."""
     return b'{"digest":"%s"' % str(digest).encode()
-
-
-def timestamp(moment: datetime) -> str:
-    """Write `moment` as entries do, in UTC with whole seconds."""
-    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
 _ANY = Entry(Digest("sha256", bytes(32)), "2026-01-01T00:00:00Z")

@@ -6,11 +6,12 @@ from datetime import datetime
 from pathlib import Path
 
 from mltrust.anchors.ledger import log
-from mltrust.anchors.ledger.entry import Entry, timestamp
+from mltrust.anchors.ledger.entry import Entry
 from mltrust.anchors.ledger.log import Log
 from mltrust.anchors.ledger.reading import Reading, Seen
 from mltrust.core.digest import Digest
 from mltrust.core.note import Signer, VerifierKey
+from mltrust.core.receipt import timestamp
 from mltrust.core.report import AnchorState
 from mltrust.disk import keys, state
 from mltrust.errors import AnchorError, ContradictionError
