@@ -12,7 +12,7 @@ from typing import Self
 from mltrust import operations
 from mltrust.core.bundle import MAX_SEAL_BYTES, Bundle
 from mltrust.core.exclusion import SEAL_NAME
-from mltrust.disk.documents import alone, read_document, write_atomically
+from mltrust.disk.documents import alone, reading, write_atomically
 from mltrust.errors import SealError, UnreadableError
 
 
@@ -29,12 +29,12 @@ def seal_file(path: Path) -> Path:
 def read_seal_file(path: Path, *, whole: bool = False) -> Bundle:
     """Read and parse a seal file; `whole` refuses one whose parts contradict each other."""
     try:
-        data = read_document(path, MAX_SEAL_BYTES)
+        with reading(path, MAX_SEAL_BYTES) as opened:
+            bundle = Bundle.read(opened, str(path))
     except UnreadableError as error:
         if path.exists():
             raise
         raise SealError(f"no seal at {path}", hint="Make one with mltrust seal, or name one with --seal.") from error
-    bundle = Bundle.parse(data, str(path))
     return operations.whole(bundle) if whole else bundle
 
 
@@ -61,7 +61,7 @@ class SealFile:
                 raise SealError(f"{self.path}: was sealed anew meanwhile", hint=hint)
             changed = change(now)
             if changed != now:
-                write_atomically(self.path, changed.to_json())
+                write_atomically(self.path, changed.blocks())
         return changed
 
     def _now(self) -> Bundle:
@@ -79,7 +79,7 @@ def put(path: Path, bundle: Bundle, seen: SealFile | None) -> Bundle:
             bundle = now.bundle.with_receipts(bundle.receipts)
         elif now is not None and (seen is None or now.bundle.statement != seen.bundle.statement):
             raise SealError(f"{path}: was sealed by somebody else meanwhile", hint="Run it again.")
-        write_atomically(path, bundle.to_json())
+        write_atomically(path, bundle.blocks())
     return bundle
 
 

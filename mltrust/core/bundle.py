@@ -8,80 +8,24 @@ follow from the entries, so nothing can contradict them.
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Literal
+from io import SEEK_END, BytesIO
+from typing import Annotated, BinaryIO, Literal
 
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic import Field
 
-from mltrust.core import canonical
-from mltrust.core.manifest import Entry, Kind, Leaf, Manifest, file_entry, safetensors_entry
-from mltrust.core.model import Document, first_surprise
-from mltrust.core.names import check_path, check_text, sort_key
+from mltrust.core import canonical, layout
+from mltrust.core.manifest import Manifest
+from mltrust.core.model import Document
 from mltrust.core.receipt import MAX_RECEIPTS, Receipt, Signature
-from mltrust.core.statement import Hex256, Statement
+from mltrust.core.rows import ManifestDocument, manifest_from, manifest_text
+from mltrust.core.statement import Statement
 from mltrust.errors import FormatError
 
 MEDIA_TYPE = "application/vnd.mltrust.seal.v1+json"
-MAX_SEAL_BYTES = 2**30
-
-_MAX_KEYS = 16
-
-_Size = Annotated[int, Field(ge=0)]
-
-
-def _given(value: canonical.Json) -> canonical.Json:
-    """Refuse null: what an entry or a part does not have is left out, so that it has one spelling."""
-    if value is None:
-        raise ValueError("null where a value or nothing belongs")
-    return value
-
-
-def _texts(value: canonical.Json) -> canonical.Json:
-    """Stop at the first surprise: a hostile object could hold millions."""
-    if not isinstance(value, dict) or not value or not all(isinstance(text, str) for text in value.values()):
-        raise ValueError("not an object of texts, or empty")
-    return value
-
-
-_Given = BeforeValidator(_given)
-
-
-class _Row(Document):
-    """A row of the manifest."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _few(cls, value: object) -> object:
-        if isinstance(value, dict) and len(value) > _MAX_KEYS:
-            raise ValueError("unknown keys")
-        return value
-
-
-class PartDocument(_Row):
-    """A child of a safetensors file in the manifest; `st-header` has no name, dtype or shape."""
-
-    kind: Literal["st-header", "tensor"]
-    name: Annotated[str | None, _Given] = None
-    dtype: Annotated[Annotated[str, Field(min_length=1, max_length=64)] | None, _Given] = None
-    shape: Annotated[Annotated[list[_Size], Field(fail_fast=True)] | None, _Given] = None
-    size: _Size
-    digest: Hex256
-
-
-class EntryDocument(_Row):
-    """A file in the manifest: `file` has a digest; `safetensors` has children and perhaps metadata."""
-
-    path: str
-    kind: Literal["file", "safetensors"]
-    size: _Size
-    digest: Annotated[Hex256 | None, _Given] = None
-    metadata: Annotated[dict[str, str] | None, BeforeValidator(_texts)] = None
-    children: Annotated[Annotated[list[PartDocument], Field(fail_fast=True)] | None, _Given] = None
-
-
-class ManifestDocument(Document):
-    """The manifest: entries sorted by the UTF-8 bytes of their paths."""
-
-    entries: list[EntryDocument]
+MAX_SEAL_BYTES = 2**33
+MAX_WHOLE_BYTES = 2**30  # of a seal that is not laid out as it is written here
+_BLOCK = 2**16
+_MAX_PENDING = 2**10
 
 
 class BundleDocument(Document):
@@ -120,28 +64,59 @@ class Bundle:
 
     def to_json(self) -> bytes:
         """Serialize the seal file."""
-        return "".join(self._lines()).encode("utf-8")
+        return b"".join(self.blocks())
 
-    def _lines(self) -> Iterator[str]:
-        yield f'{{\n"mediaType": {_compact(MEDIA_TYPE)},\n"statement": {_pretty(self.statement.to_json())},\n'
-        yield '"manifest": {"entries": ['
-        for index, entry in enumerate(self.manifest.entries):
-            yield ("" if index == 0 else ",") + "\n" + _entry_text(entry)
-        yield "\n]},\n"
+    def blocks(self) -> Iterator[bytes]:
+        """Serialize the seal file block by block: a manifest may be larger than the memory its text would take."""
+        pending: list[str] = []
+        for text in self._texts():
+            pending.append(text)
+            if len(pending) > _MAX_PENDING or len(text) > _BLOCK:
+                yield "".join(pending).encode("utf-8")
+                pending.clear()
+        yield "".join(pending).encode("utf-8")
+
+    def _texts(self) -> Iterator[str]:
+        yield f'{{\n"mediaType": {json.dumps(MEDIA_TYPE)},\n"statement": {_pretty(self.statement.to_json())},\n'
+        yield '"manifest": {"entries": [\n'
+        yield from manifest_text(self.manifest)
+        yield "\n]},\n" if self.manifest.size else "]},\n"
         yield f'"signatures": {_pretty([signature.to_json() for signature in self.signatures])},\n'
         yield f'"receipts": {_pretty([receipt.to_json() for receipt in self.receipts])}\n}}\n'
 
     @classmethod
     def parse(cls, data: bytes, where: str = "seal") -> "Bundle":
         """Parse a seal file strictly; any surprise is a `FormatError` naming its place."""
-        if len(data) > MAX_SEAL_BYTES:
+        return cls.read(BytesIO(data), where)
+
+    @classmethod
+    def read(cls, opened: BinaryIO, where: str = "seal") -> "Bundle":
+        """Parse an opened seal file strictly; any surprise is a `FormatError` naming its place.
+
+        What is laid out as `blocks` writes it is read row by row, any other layout as a whole.
+        """
+        size = opened.seek(0, SEEK_END)
+        if size > MAX_SEAL_BYTES:
             raise FormatError(where, f"larger than {MAX_SEAL_BYTES} bytes")
-        top = open_document(data, where, MEDIA_TYPE, _TOP)
+        opened.seek(0)
+        found = layout.read(opened, where, must=size > MAX_WHOLE_BYTES)
+        if found is not None:
+            return cls._from(open_document(found[0], where, MEDIA_TYPE, _TOP), where, found[1])
+        opened.seek(0)
+        return cls.parse_whole(opened.read(size), where)
+
+    @classmethod
+    def parse_whole(cls, data: bytes, where: str = "seal") -> "Bundle":
+        """Parse a seal file in any layout; the memory this takes is several times its size."""
+        return cls._from(open_document(data, where, MEDIA_TYPE, _TOP), where)
+
+    @classmethod
+    def _from(cls, top: dict[str, canonical.Json], where: str, manifest: Manifest | None = None) -> "Bundle":
         if len(_list(top, "receipts", where)) > MAX_RECEIPTS:
             raise FormatError(where, f"more than {MAX_RECEIPTS} receipts")
         return cls(
             Statement.from_json(top["statement"], f"{where}: statement"),
-            _manifest_from(top["manifest"], f"{where}: manifest"),
+            manifest_from(top["manifest"], f"{where}: manifest") if manifest is None else manifest,
             tuple(Signature.from_json(value, f"{where}: signatures") for value in _list(top, "signatures", where)),
             tuple(Receipt.from_json(value, f"{where}: receipts") for value in _list(top, "receipts", where)),
         )
@@ -169,80 +144,5 @@ def _list(top: dict[str, canonical.Json], key: str, where: str) -> list[canonica
     return value
 
 
-def _entry_text(entry: Entry) -> str:
-    """Write an entry as one line, or its parts as one line each."""
-    leaf = entry.leaf
-    head = {"path": leaf.name, "kind": leaf.kind, "size": leaf.size}
-    if leaf.kind is Kind.FILE:
-        return _compact({**head, "digest": leaf.digest.hex()})
-    if entry.metadata:
-        head["metadata"] = dict(entry.metadata)
-    parts = ",\n".join(" " + _compact(_part_document(child)) for child in entry.children)
-    return f'{_compact(head)[:-1]}, "children": [\n{parts}\n]}}'
-
-
-def _part_document(leaf: Leaf) -> dict[str, canonical.Json]:
-    tail: dict[str, canonical.Json] = {"size": leaf.size, "digest": leaf.digest.hex()}
-    if leaf.kind is Kind.ST_HEADER:
-        return {"kind": "st-header", **tail}
-    return {"kind": "tensor", "name": leaf.name, "dtype": leaf.dtype, "shape": list(leaf.shape), **tail}
-
-
-_compact = json.JSONEncoder(ensure_ascii=False).encode  # made once: `json.dumps` makes one for every row
-
-
 def _pretty(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, indent=2)
-
-
-def _manifest_from(value: canonical.Json, where: str) -> Manifest:
-    rows = value.get("entries") if isinstance(value, dict) and len(value) == 1 else None
-    if not isinstance(rows, list):
-        raise FormatError(where, "needs a list of entries and nothing else")
-    entries = tuple(_entry_from(_row(row, index, where), where) for index, row in enumerate(rows))
-    manifest = Manifest.of(entries)
-    if manifest.entries != entries:
-        raise FormatError(where, "entries are not sorted by path")
-    return manifest
-
-
-def _row(row: canonical.Json, index: int, where: str) -> EntryDocument:
-    try:
-        return EntryDocument.model_validate(row)
-    except ValidationError as error:
-        raise FormatError(where, f"entries.{index}.{first_surprise(error)}") from error
-
-
-def _entry_from(document: EntryDocument, where: str) -> Entry:
-    path = check_path(document.path, where)
-    if document.kind == "file":
-        if document.digest is None or document.children is not None or document.metadata is not None:
-            raise FormatError(where, f"file {ascii(path)[:80]} needs a digest and nothing else")
-        return file_entry(path, document.size, bytes.fromhex(document.digest))
-    if document.children is None or document.digest is not None:
-        raise FormatError(where, f"safetensors {ascii(path)[:80]} needs children and no digest")
-    return _safetensors_from(document, document.children, f"{where}: {ascii(path)[:80]}")
-
-
-def _safetensors_from(document: EntryDocument, parts: list[PartDocument], where: str) -> Entry:
-    if not parts or parts[0].kind != "st-header" or any(part.kind != "tensor" for part in parts[1:]):
-        raise FormatError(where, "its parts are not one header, then tensors")
-    header, *tensors = [_part_from(part, where) for part in parts]
-    names = [sort_key(leaf.name) for leaf in tensors]
-    if names != sorted(set(names)):
-        raise FormatError(where, "its tensors are not sorted by name, each once")
-    entry = safetensors_entry(document.path, header, tensors, (document.metadata or {}).items())
-    if entry.leaf.size != document.size:
-        raise FormatError(where, "its parts do not add up to its size")
-    return entry
-
-
-def _part_from(part: PartDocument, where: str) -> Leaf:
-    digest = bytes.fromhex(part.digest)
-    if part.kind == "st-header":
-        if part.name is not None or part.dtype is not None or part.shape is not None:
-            raise FormatError(where, "a header has a size and a digest, nothing else")
-        return Leaf(Kind.ST_HEADER, "", part.size, digest)
-    if part.name is None or part.dtype is None or part.shape is None:
-        raise FormatError(where, "a tensor needs a name, a dtype and a shape")
-    return Leaf(Kind.TENSOR, check_text(part.name, where), part.size, digest, dtype=part.dtype, shape=tuple(part.shape))

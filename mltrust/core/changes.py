@@ -1,13 +1,15 @@
 """What differs between two manifests, named and classified."""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from mltrust.core.manifest import Entry, Kind, Leaf, Manifest
 from mltrust.core.model import Document
 from mltrust.core.names import sort_key
+
+_Homes = Callable[[Collection[Leaf]], dict[Leaf, str]]  # of nameless leaves, those that are known, with a name of each
 
 
 class ChangeKind(StrEnum):
@@ -86,22 +88,22 @@ def changed_bytes(change: Change) -> int:
 
 def changes_between(before: Manifest, after: Manifest) -> tuple[Change, ...]:
     """Return every difference between two manifests, sorted by name; empty exactly when the roots are equal."""
-    old = {entry.path: entry for entry in before.entries}
-    new = {entry.path: entry for entry in after.entries}
+    pairs = list(before.differing(after))
+    old = {entry.path: entry for entry, _ in pairs if entry is not None}
+    new = {entry.path: entry for _, entry in pairs if entry is not None}
 
     def changed(name: str) -> Change:
         return _file_changed(old[name], new[name])
 
-    return tuple(
-        _compare({name: e.leaf for name, e in old.items()}, {name: e.leaf for name, e in new.items()}, changed)
-    )
+    leaves = [{name: entry.leaf for name, entry in side.items()} for side in (old, new)]
+    return tuple(_compare(leaves[0], leaves[1], changed, before.homes))
 
 
 def _file_changed(old: Entry, new: Entry) -> Change:
     parts: Sequence[Change] = ()
     if old.children and new.children:
         before, after = _by_part(old), _by_part(new)
-        parts = _compare(before, after, lambda part: _part_changed(before[part], after[part]))
+        parts = _compare(before, after, lambda part: _part_changed(before[part], after[part]), _homes_in(before))
     kind = ChangeKind.CHANGED
     if parts and all(part.of is Kind.ST_HEADER for part in parts):
         kind = ChangeKind.HEADER_ONLY
@@ -124,15 +126,27 @@ def _part_changed(old: Leaf, new: Leaf) -> Change:
     return _change(kind, old, new)
 
 
-def _compare(old: Mapping[str, Leaf], new: Mapping[str, Leaf], changed: Callable[[str], Change]) -> list[Change]:
-    """Compare leaves by name: renames pair removed with added, swaps pair changed with changed."""
+def _homes_in(old: Mapping[str, Leaf]) -> _Homes:
+    def homes(wanted: Collection[Leaf]) -> dict[Leaf, str]:
+        return {leaf.nameless(): name for name, leaf in old.items() if leaf.nameless() in wanted}
+
+    return homes
+
+
+def _compare(
+    old: Mapping[str, Leaf], new: Mapping[str, Leaf], changed: Callable[[str], Change], homes: _Homes
+) -> list[Change]:
+    """Compare leaves by name: renames pair removed with added, swaps pair changed with changed.
+
+    `homes` tells whose bytes are whose, also of old leaves that are not given here since they did not change.
+    """
     differ = [name for name in old if name in new and old[name] != new[name]]
     removed = [name for name in old if name not in new]
     added = [name for name in new if name not in old]
     if not (differ or removed or added):
         return []
     renames = _renames({name: old[name] for name in removed}, {name: new[name] for name in added})
-    moves = _Moves(old, new, differ)
+    moves = _Moves(old, new, differ, homes)
     found = [_change(ChangeKind.RENAMED, old[a], new[b], other=old[a].name) for a, b in renames.items()]
     found += [_change(ChangeKind.SWAPPED, old[a], new[a], other=old[b].name) for a, b in moves.swaps.items()]
     found += [_change(ChangeKind.REMOVED, old[name], None) for name in removed if name not in renames]
@@ -161,12 +175,14 @@ class _Moves:
     old: Mapping[str, Leaf]
     new: Mapping[str, Leaf]
     differ: Sequence[str]
+    homes: _Homes
 
     def __post_init__(self) -> None:
         self.home: dict[Leaf, str] = {}
         if self.differ:
             # Of several names with the same bytes, one that differs now comes first: a swap is found beside a copy.
-            self.home = {self.old[name].nameless(): name for name in (*self.old, *self.differ)}
+            self.home = self.homes({self.new[name].nameless() for name in self.differ})
+            self.home |= {self.old[name].nameless(): name for name in self.differ}
         self.origin = {name: self.home.get(self.new[name].nameless()) for name in self.differ}
         self.swaps: dict[str, str] = {}
         for name, source in self.origin.items():
@@ -179,7 +195,7 @@ class _Moves:
         source = self.origin[name]
         if source is None:
             return change
-        return change.model_copy(update={"other": self.old[source].name})
+        return change.model_copy(update={"other": self.old[source].name if source in self.old else source})
 
 
 def _change(

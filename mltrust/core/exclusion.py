@@ -3,10 +3,12 @@
 import re
 import warnings
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from pathspec import GitIgnoreSpec
+from mltrust.errors import ArtifactError, UsageError
 
-from mltrust.errors import UsageError
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
 
 SEAL_NAME = "mltrust.seal.json"
 # A write that was killed may leave such a file beside the seal; it must not read as an added one.
@@ -43,17 +45,31 @@ class Exclusions:
         self._paths = {pattern[1:] for pattern in patterns if _LITERAL.fullmatch(pattern)}
         self._prefixes = tuple(pattern[1:-1] for pattern in patterns if _PREFIX.fullmatch(pattern))
         plain = (_LITERAL, _PREFIX)
-        self._spec = _compiled([p for p in patterns if not any(form.fullmatch(p) for form in plain)])
+        rest = [pattern for pattern in patterns if not any(form.fullmatch(pattern) for form in plain)]
+        self._spec = _compiled(rest) if rest else None
+
+    def reaches(self, prefix: str) -> bool:
+        """Tell whether anything directly below the folder `prefix` ("" or with a slash at its end) may be left out."""
+        return not prefix or self._spec is not None or any(path.startswith(prefix) for path in self._paths)
+
+    def leaves_out(self, path: str, *, folder: bool) -> bool:
+        """Tell what `match` does, and refuse a folder that would be left out because a file of ours has its name."""
+        out = self.match(path, folder=folder)
+        if out and folder and path.startswith((SEAL_NAME, TEMP_PREFIX)):
+            raise ArtifactError(path, "a folder stands where a file of mltrust belongs")
+        return out
 
     def match(self, path: str, *, folder: bool) -> bool:
         """Tell whether `path` is left out; a folder takes everything below it along."""
         if path in self._paths or (path.startswith(self._prefixes) and "/" not in path):
             return True
-        return bool(len(self._spec)) and self._spec.match_file(f"{path}/" if folder else path)
+        return self._spec is not None and self._spec.match_file(f"{path}/" if folder else path)
 
 
-def _compiled(patterns: Sequence[str]) -> GitIgnoreSpec:
+def _compiled(patterns: Sequence[str]) -> "GitIgnoreSpec":
     """Compile `patterns`; a set such as `[z-a]` or `[[]` that regular expressions stumble over is refused."""
+    from pathspec import GitIgnoreSpec  # only now: the default patterns do without, and most artifacts with them
+
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", FutureWarning)

@@ -1,162 +1,95 @@
-"""Leaves, entries and the manifest: the sorted list of everything an artifact is made of.
+"""The manifest: the sorted list of everything an artifact is made of.
 
-Encoding of a leaf (`docs/format.md` §2), NS(x) = 8-byte big-endian length, then x:
-
-    NS("mltrust/leaf/1") NS(kind) NS(name) NS(u64 size) NS(digest or "") NS(child root or "")
-    NS(u64 child size) NS(attributes as RFC 8785 JSON) [NS(salt), only in a blinded leaf]
+Files read as a whole are kept in columns, since there may be tens of millions; only what has parts is an object.
 """
 
-import itertools
-import struct
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from bisect import bisect_left
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import groupby
 
-from mltrust.core import canonical
-from mltrust.core.digest import Digest
-from mltrust.core.merkle import Tree
+from mltrust.core.columns import Columns, Files, View
+from mltrust.core.digest import DIGEST_SIZE, Digest
+from mltrust.core.leaf import Entry, Kind, Leaf, file_entry, file_leaves, ns, safetensors_entry, u64
+from mltrust.core.merkle import Crown, Tree, leaf_hash, leaf_hashes
 from mltrust.core.names import sort_key
-from mltrust.errors import FormatError
 
-_U64 = struct.Struct(">Q")
-_THREE_U64 = struct.Struct(">QQQ")
+__all__ = ["Entry", "Kind", "Leaf", "Manifest", "ManifestBuilder", "file_entry", "ns", "safetensors_entry", "u64"]
 
-
-def ns(data: bytes) -> bytes:
-    """Length-prefix `data`, so that fields put side by side can be read in one way only."""
-    return _U64.pack(len(data)) + data
+_BLOCK = 4096  # files unpacked at a time
+_MAX_STRIDE = 2**16  # files compared at a time
 
 
-def u64(value: int) -> bytes:
-    """Encode an unsigned 64-bit integer, big-endian."""
-    return _U64.pack(value)
-
-
-_TAG = ns(b"mltrust/leaf/1")
-_NO_ATTRIBUTES = b"{}"
-
-
-class Kind(StrEnum):
-    """What a leaf stands for; the kind is hashed, so no leaf can pose as one of another kind."""
-
-    FILE = "file"
-    SAFETENSORS = "safetensors"
-    ST_HEADER = "st-header"
-    TENSOR = "tensor"
-    METADATA = "metadata"
-
-
-_HEADS = {kind: _TAG + ns(kind.encode()) for kind in Kind}
-
-
-@dataclass(frozen=True, slots=True)
-class Leaf:
-    """One named thing with a size in bytes and either a digest of its bytes or a tree of children.
-
-    `digest` and `child_root` are 32 bytes or empty; `dtype` and `shape` belong to tensors alone;
-    `salt` is empty or the 32 bytes that blind the leaf.
-    """
-
-    kind: Kind
-    name: str
-    size: int
-    digest: bytes = b""
-    child_root: bytes = b""
-    child_size: int = 0
-    dtype: str = ""
-    shape: tuple[int, ...] = ()
-    salt: bytes = b""
-
-    def data(self) -> bytes:
-        """Return the leaf data of the tree (RFC 9162 hashes it with the 0x00 prefix)."""
-        name, attributes = self.name.encode("utf-8"), self.attributes()
-        fields = (  # each length is packed with the number before it: a million leaves are encoded so
-            _HEADS[self.kind],
-            _U64.pack(len(name)),
-            name,
-            _THREE_U64.pack(_U64.size, self.size, len(self.digest)),
-            self.digest,
-            _U64.pack(len(self.child_root)),
-            self.child_root,
-            _THREE_U64.pack(_U64.size, self.child_size, len(attributes)),
-            attributes,
-        )
-        encoded = b"".join(fields)
-        return encoded + ns(self.salt) if self.salt else encoded
-
-    def attributes(self) -> bytes:
-        """Return the closed set of attributes of this kind as RFC 8785 JSON."""
-        if self.kind is not Kind.TENSOR:
-            return _NO_ATTRIBUTES
-        return canonical.dumps({"dtype": self.dtype, "shape": list(self.shape)})
-
-    def nameless(self) -> "Leaf":
-        """Return what the leaf is, whatever it is called: two files with equal bytes are equal here."""
-        return replace(self, name="")
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One file: its leaf, the parts its child tree is made of, and the metadata its header carries."""
-
-    leaf: Leaf
-    children: tuple[Leaf, ...] = ()
-    metadata: tuple[tuple[str, str], ...] = ()
-
-    @property
-    def path(self) -> str:
-        """The path inside the artifact."""
-        return self.leaf.name
-
-    def tree(self) -> Tree:
-        """Return the tree over the children."""
-        return Tree(child.data() for child in self.children)
-
-    def tensors(self) -> Iterator[Leaf]:
-        """Iterate over the tensors, in their order of the tree."""
-        return (child for child in self.children if child.kind is Kind.TENSOR)
-
-
-def file_entry(path: str, size: int, digest: bytes) -> Entry:
-    """Return the entry of a file read as a whole."""
-    return Entry(Leaf(Kind.FILE, path, size, digest))
-
-
-def safetensors_entry(
-    path: str, header: Leaf, tensors: Iterable[Leaf], metadata: Iterable[tuple[str, str]] = ()
-) -> Entry:
-    """Return the entry of a safetensors file from its parts, in whatever order they come."""
-    children = (header, *sorted(tensors, key=lambda leaf: sort_key(leaf.name)))
-    tree = Tree(child.data() for child in children)
-    size = sum(child.size for child in children)
-    leaf = Leaf(Kind.SAFETENSORS, path, size, child_root=tree.root, child_size=tree.size)
-    return Entry(leaf, children, tuple(sorted(metadata, key=lambda pair: sort_key(pair[0]))))
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Manifest:
-    """The entries of an artifact, sorted by path, each path once."""
+    """The entries of an artifact, sorted by path, each path once. `ManifestBuilder` makes one."""
 
-    entries: tuple[Entry, ...]
+    __hash__ = None  # type: ignore[assignment]  # to hash one would cost a walk through all of it
+
+    _columns: Columns = field(default_factory=Columns)
+    _others: Mapping[int, Entry] = field(default_factory=dict)  # by index, what is more than path, size and digest
 
     @classmethod
     def of(cls, entries: Iterable[Entry]) -> "Manifest":
         """Sort `entries`; two of one path are refused."""
-        found = tuple(sorted(entries, key=lambda entry: sort_key(entry.leaf.name)))
-        for before, after in itertools.pairwise(entry.leaf.name for entry in found):
-            if before == after:
-                raise FormatError("manifest", f"path {after!a} stands twice")
-        return cls(found)
+        builder = ManifestBuilder()
+        for entry in sorted(entries, key=lambda entry: entry.path):  # as their UTF-8 bytes sort
+            builder.add(entry)
+        return builder.build()
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Manifest):
+            return NotImplemented
+        blocks = ((at, min(_MAX_STRIDE, self.size - at)) for at in range(0, self.size, _MAX_STRIDE))
+        return (
+            self.size == other.size
+            and all(self._columns.same(at, other._columns, at, count) for at, count in blocks)
+            and self._others == other._others
+        )
+
+    @property
+    def entries(self) -> Sequence[Entry]:
+        """The entries, made when they are asked for."""
+        return View(self.size, self.entry, self._walk)
+
+    @property
+    def paths(self) -> Sequence[str]:
+        """The paths, made when they are asked for."""
+        return View(self.size, self._columns.path, self._columns.walk_paths)
+
+    def _walk(self) -> Iterator[Entry]:
+        for piece in self.pieces():
+            yield from map(file_entry, *piece) if isinstance(piece, Files) else (piece,)
+
+    def pieces(self) -> Iterator[Files | Entry]:
+        """Yield everything in order: files read as a whole by the block, all else one by one."""
+        start = 0
+        for index in (*self._others, self.size):
+            for at in range(start, index, _BLOCK):
+                yield self._columns.files(at, min(at + _BLOCK, index))
+            if index < self.size:
+                yield self._others[index]
+            start = index + 1
 
     def tree(self) -> Tree:
         """Return the tree over the files."""
-        return Tree(entry.leaf.data() for entry in self.entries)
+        tree = Tree()
+        for hashes in self._hashes():
+            tree.extend(hashes)
+        return tree
+
+    def _hashes(self) -> Iterator[bytes]:
+        for piece in self.pieces():
+            yield _hashes_of(piece) if isinstance(piece, Files) else leaf_hash(piece.leaf.data())
 
     @cached_property
     def root(self) -> bytes:
         """The root over every byte of every file."""
-        return self.tree().root
+        crown = Crown()
+        for hashes in self._hashes():
+            crown.extend(hashes)
+        return crown.root
 
     @cached_property
     def content_root(self) -> bytes | None:
@@ -165,34 +98,152 @@ class Manifest:
         Unchanged by saving again and by sharding: tensors are sorted by name, then by their other
         fields; each distinct pair of metadata counts once, since every shard repeats it.
         """
-        tensors = [leaf for entry in self.entries for leaf in entry.tensors()]
-        if not tensors:
+        if not self.tensors:
             return None
-        tensors.sort(key=lambda leaf: (sort_key(leaf.name), leaf.data()))
-        pairs = sorted({pair for entry in self.entries for pair in entry.metadata}, key=_pair_key)
-        return Tree(leaf.data() for leaf in (*(_metadata_leaf(*pair) for pair in pairs), *tensors)).root
+        tensors = sorted((leaf for entry in self._others.values() for leaf in entry.tensors()), key=_name)
+        pairs = sorted({pair for entry in self._others.values() for pair in entry.metadata}, key=_pair_key)
+        tree = Tree(_metadata_leaf(*pair).data() for pair in pairs)
+        tree.extend(leaf_hashes(data for _, same in groupby(tensors, key=_name) for data in _in_order(same)))
+        return tree.root
 
     @property
     def size(self) -> int:
         """The number of files."""
-        return len(self.entries)
+        return len(self._columns)
 
     @cached_property
     def bytes(self) -> int:
         """The number of bytes in all files."""
-        return sum(entry.leaf.size for entry in self.entries)
+        return sum(self._columns.sizes)
 
     @cached_property
     def tensors(self) -> int:
         """The number of tensors in all files."""
-        return sum(1 for entry in self.entries for _ in entry.tensors())
+        return sum(1 for entry in self._others.values() for _ in entry.tensors())
+
+    def entry(self, index: int) -> Entry:
+        """Return one entry."""
+        columns = self._columns
+        return self._others.get(index) or file_entry(columns.path(index), columns.sizes[index], columns.digest(index))
 
     def find(self, path: str) -> tuple[int, Entry] | None:
         """Return the index and the entry of `path`, or None."""
-        for index, entry in enumerate(self.entries):
-            if entry.path == path:
-                return index, entry
-        return None
+        index = self._columns.find(path)
+        return None if index is None else (index, self.entry(index))
+
+    def differing(self, other: "Manifest") -> Iterator[tuple[Entry | None, Entry | None]]:
+        """Yield, by path, the entries here and there whose leaves differ, or that only one side has.
+
+        Both are walked side by side, in strides that grow while nothing differs.
+        """
+        here = there = 0
+        stride = _MAX_STRIDE
+        while here < self.size and there < other.size:
+            count = min(stride, self.size - here, other.size - there)
+            if self._same(here, other, there, count):
+                here, there, stride = here + count, there + count, min(2 * count, _MAX_STRIDE)
+            elif count > 1:
+                stride = count // 2
+            else:
+                one, two = self.entry(here), other.entry(there)
+                yield (one if one.path <= two.path else None), (two if two.path <= one.path else None)
+                here, there = here + (one.path <= two.path), there + (two.path <= one.path)
+        yield from ((self.entry(index), None) for index in range(here, self.size))
+        yield from ((None, other.entry(index)) for index in range(there, other.size))
+
+    def _same(self, here: int, other: "Manifest", there: int, count: int) -> bool:
+        if not self._columns.same(here, other._columns, there, count):
+            return False
+        return self._leaves_of_others(here, count) == other._leaves_of_others(there, count)
+
+    def _leaves_of_others(self, start: int, count: int) -> list[tuple[int, Leaf]]:
+        places = self._places[bisect_left(self._places, start) : bisect_left(self._places, start + count)]
+        return [(place - start, self._others[place].leaf) for place in places]
+
+    @cached_property
+    def _places(self) -> list[int]:
+        return list(self._others)
+
+    def homes(self, wanted: Collection[Leaf]) -> dict[Leaf, str]:
+        """Return, of the nameless leaves `wanted`, those that are here, each with the last path that has it."""
+        left: dict[bytes, set[Leaf]] = {}
+        for leaf in wanted:
+            left.setdefault(_column_digest(leaf), set()).add(leaf)
+        found: dict[Leaf, str] = {}
+        for index, digest in self._columns.backwards():
+            if not left:
+                break
+            if digest in left:
+                entry = self.entry(index)
+                leaf = entry.leaf.nameless()
+                if leaf in left[digest]:
+                    found[leaf] = entry.path
+                    left[digest].remove(leaf)
+                    if not left[digest]:
+                        del left[digest]
+        return found
+
+
+class ManifestBuilder:
+    """Takes entries in the order of their paths; what is out of order, or not what it should be, is a `FormatError`.
+
+    `eager` hashes each entry as it comes, so that the root costs nothing at the end; `where` is for errors.
+    """
+
+    def __init__(self, *, eager: bool = False, where: str = "manifest") -> None:
+        self._where = where
+        self._columns = Columns(where)
+        self._others: dict[int, Entry] = {}
+        self._crown = Crown() if eager else None
+
+    @property
+    def size(self) -> int:
+        """The number of entries so far."""
+        return len(self._columns)
+
+    def add_files(self, paths: Sequence[str], sizes: Sequence[int], digests: Sequence[bytes]) -> None:
+        """Add files read as a whole: paths, sizes in bytes and 32-byte digests, side by side."""
+        files = Files(paths, sizes, digests)
+        self._columns.extend(files)
+        if self._crown is not None:
+            self._crown.extend(_hashes_of(files))
+
+    def add(self, entry: Entry) -> None:
+        """Add one entry of any kind."""
+        leaf, digest = entry.leaf, _column_digest(entry.leaf)
+        if entry == file_entry(leaf.name, leaf.size, digest):
+            self.add_files((leaf.name,), (leaf.size,), (digest,))
+            return
+        self._columns.extend(Files((leaf.name,), (leaf.size,), (digest,)))
+        self._others[len(self._columns) - 1] = entry
+        if self._crown is not None:
+            self._crown.extend(leaf_hash(leaf.data()))
+
+    def build(self) -> Manifest:
+        """Return the manifest; the builder starts anew."""
+        manifest = Manifest(self._columns, self._others)
+        if self._crown is not None:
+            vars(manifest)["root"] = self._crown.root  # where `cached_property` looks first
+        self.__init__(eager=self._crown is not None, where=self._where)  # type: ignore[misc]  # a built manifest never changes
+        return manifest
+
+
+def _hashes_of(files: Files) -> bytes:
+    return leaf_hashes(file_leaves(map(str.encode, files.paths), files.sizes, files.digests))
+
+
+def _column_digest(leaf: Leaf) -> bytes:
+    """Return what stands for a leaf in the column of digests."""
+    return (leaf.digest or leaf.child_root).ljust(DIGEST_SIZE, b"\0")[:DIGEST_SIZE]
+
+
+def _name(leaf: Leaf) -> str:
+    return leaf.name
+
+
+def _in_order(same: Iterable[Leaf]) -> list[bytes]:
+    """Return the data of leaves of one name, sorted."""
+    return sorted(leaf.data() for leaf in same)
 
 
 def _pair_key(pair: tuple[str, str]) -> tuple[bytes, bytes]:

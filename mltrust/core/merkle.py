@@ -7,29 +7,36 @@ these are made here; and proofs are verified here, by the steps of the RFC, from
 A root does not commit to its size: whoever signs or anchors a root must sign or anchor the size with it.
 """
 
-import hashlib
 from collections.abc import Iterable, Sequence
-from itertools import count
+from hashlib import sha256
+from itertools import count, islice
 
 from pymerkle import BaseMerkleTree  # type: ignore[import-untyped]  # ships no types
 
 from mltrust.core.digest import DIGEST_SIZE
 
 _SIZES = range(2**64)  # a tree size is a uint64 (RFC 9162 section 4.10)
+_PAIR = 2 * DIGEST_SIZE
+_BATCH = 2**16  # leaves hashed at a time
 _MAX_PATH = 65  # hashes in the longest path of such a tree: one for each level, and one to start from
 
 
 def leaf_hash(data: bytes) -> bytes:
     """Hash the data of one leaf to 32 bytes (RFC 9162 section 2.1.1)."""
-    return hashlib.sha256(b"\x00" + data).digest()
+    return sha256(b"\x00" + data).digest()
+
+
+def leaf_hashes(leaves: Iterable[bytes]) -> bytes:
+    """Hash the data of many leaves, 32 bytes each, side by side."""
+    return b"".join([sha256(b"\x00" + data).digest() for data in leaves])
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:
     """Hash two child hashes to the 32 bytes of their parent (RFC 9162 section 2.1.1)."""
-    return hashlib.sha256(b"\x01" + left + right).digest()
+    return sha256(b"\x01" + left + right).digest()
 
 
-EMPTY_ROOT = hashlib.sha256(b"").digest()
+EMPTY_ROOT = sha256(b"").digest()
 """The root of the tree without leaves (RFC 9162 section 2.1.1)."""
 
 
@@ -62,6 +69,10 @@ class Tree:
         """Add one leaf after the last."""
         self._levels.append_entry(leaf)
 
+    def extend(self, hashes: bytes) -> None:
+        """Add leaves by their hashes, side by side as `leaf_hashes` gives them."""
+        self._levels.append_hashes(hashes)
+
     def inclusion_path(self, index: int, size: int | None = None) -> list[bytes]:
         """Prove that the leaf at `index` is in the tree of `size` leaves (RFC 9162 section 2.1.3.1).
 
@@ -91,6 +102,22 @@ class Tree:
             return self.size
         _check("size", size, range(self.size + 1), ValueError)
         return size
+
+
+class Crown:
+    """The root of leaves that come one batch after the other: it keeps one hash a level, so it can prove nothing."""
+
+    def __init__(self) -> None:
+        self._tops = _Tops()
+
+    def extend(self, hashes: bytes) -> None:
+        """Add leaves by their hashes, side by side as `leaf_hashes` gives them."""
+        self._tops.append_hashes(hashes)
+
+    @property
+    def root(self) -> bytes:
+        """The root of all leaves so far, 32 bytes."""
+        return bytes(self._tops.get_root())
 
 
 def verify_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes], root: bytes) -> bool:
@@ -196,11 +223,20 @@ class _Levels(BaseMerkleTree):  # type: ignore[misc]  # pymerkle ships no types
         self._rows = [bytearray()]
 
     def append_entries(self, entries: Iterable[bytes]) -> None:
-        # All leaves before any node above them: several times quicker than one by one.
-        row = self._rows[0]
-        for data in entries:
-            row += leaf_hash(data)
-        self._hash_upwards()
+        # Many leaves before any node above them: several times quicker than one by one.
+        coming = iter(entries)
+        while hashes := leaf_hashes(islice(coming, _BATCH)):
+            self.append_hashes(hashes)
+
+    def append_hashes(self, hashes: bytes) -> None:
+        self._rows[0] += hashes
+        for level in count():
+            if level + 1 == len(self._rows):
+                self._rows.append(bytearray())
+            below, above = self._rows[level : level + 2]
+            if not (parents := _parents(below[2 * len(above) :])):
+                return  # no new pair here, so none above
+            above += parents
 
     def consistency_path(self, old_size: int, size: int) -> list[bytes]:
         # SUBPROOF of RFC 9162 section 2.1.4.1 from the top down; the node it ends at is omitted if it is the old tree.
@@ -214,24 +250,13 @@ class _Levels(BaseMerkleTree):  # type: ignore[misc]  # pymerkle ships no types
         with self.lock:  # pymerkle's, against an append half done in another thread
             return [self._get_root(*node) for node in reversed(nodes)]
 
-    def _hash_upwards(self) -> None:
-        for level in count():
-            if level + 1 == len(self._rows):
-                self._rows.append(bytearray())
-            below, above = self._rows[level : level + 2]
-            if len(below) - 2 * len(above) < 2 * DIGEST_SIZE:
-                return  # no new pair here, so none above
-            for at in range(2 * len(above), len(below) - DIGEST_SIZE, 2 * DIGEST_SIZE):
-                above += hashlib.sha256(b"\x01" + below[at : at + 2 * DIGEST_SIZE]).digest()
-
     # The storage pymerkle asks for.
 
     def _encode_entry(self, data: bytes) -> bytes:
         return data
 
     def _store_leaf(self, data: bytes, digest: bytes) -> int:  # noqa: ARG002  # the data is not kept
-        self._rows[0] += digest
-        self._hash_upwards()
+        self.append_hashes(digest)
         return self._get_size()
 
     def _get_size(self) -> int:
@@ -248,3 +273,27 @@ class _Levels(BaseMerkleTree):  # type: ignore[misc]  # pymerkle ships no types
         level = width.bit_length() - 1
         at = (offset >> level) * DIGEST_SIZE
         return bytes(self._rows[level][at : at + DIGEST_SIZE])
+
+
+class _Tops(_Levels):
+    """The same tree without its nodes: a hash is dropped once it has a parent, and a root asks for none of those."""
+
+    def append_hashes(self, hashes: bytes) -> None:
+        for row in self._rows:
+            row.extend(hashes)
+            hashes = _parents(row)
+            del row[: len(row) - len(row) % _PAIR]
+        while hashes:
+            self._rows.append(bytearray(hashes[len(hashes) - len(hashes) % _PAIR :]))
+            hashes = _parents(hashes)
+
+    def _get_size(self) -> int:
+        return sum(len(row) // DIGEST_SIZE << level for level, row in enumerate(self._rows))
+
+    def _get_subroot(self, offset: int, width: int) -> bytes:  # noqa: ARG002  # of each width there is one at most
+        return bytes(self._rows[width.bit_length() - 1])
+
+
+def _parents(row: bytes | bytearray) -> bytes:
+    # The hash of every whole pair in a row of hashes.
+    return b"".join([sha256(b"\x01" + row[at : at + _PAIR]).digest() for at in range(0, len(row) - DIGEST_SIZE, _PAIR)])

@@ -7,7 +7,7 @@ checked once where it enters, and whatever reaches a person or a machine's log p
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from mltrust.errors import FormatError
 
@@ -41,6 +41,13 @@ def check_path(path: str, where: str) -> str:
     if "\0" in path or _ODD_PART.search(path):
         raise FormatError(where, f"{ascii(path)[:80]} is not a plain relative path")
     return path
+
+
+def are_paths(names: Sequence[str]) -> bool:
+    """Tell whether `check_path` takes all `names`; False also if one has over a quarter of the length it allows."""
+    together = "/" + "/".join(names) + "/"
+    short = max(map(len, names), default=0) <= MAX_NAME_BYTES // 4  # in characters, whatever they are
+    return short and not any(odd in together for odd in ("//", "/./", "/../", "\0"))
 
 
 def sort_key(name: str) -> bytes:
@@ -85,12 +92,21 @@ def count(number: int, what: str) -> str:
 
 
 def collisions(names: Iterable[str]) -> list[list[str]]:
-    """Group names that some file systems would confuse: equal after NFC and case folding."""
+    """Group names that some file systems would confuse: equal after NFC and case folding.
+
+    `names` is walked over twice if there may be any; of each name no more than a hash is kept.
+    """
+    seen: set[int] = set()
+    twice: set[int] = set()
+    for name in names:
+        key = hash(_folded(name))
+        (twice if key in seen else seen).add(key)
     groups: dict[str, list[str]] = defaultdict(list)
-    names = list(names)
-    keys = [name.lower() if name.isascii() else unicodedata.normalize("NFC", name).casefold() for name in names]
-    if len(set(keys)) == len(keys):
-        return []
-    for key, name in zip(keys, names, strict=True):
-        groups[key].append(name)
+    for name in names if twice else ():
+        if hash(_folded(name)) in twice:
+            groups[_folded(name)].append(name)
     return [group for group in groups.values() if len(group) > 1]
+
+
+def _folded(name: str) -> str:
+    return name.lower() if name.isascii() else unicodedata.normalize("NFC", name).casefold()

@@ -31,7 +31,7 @@ class Receipt(Document):
 
     kind: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,63}$")]
     digest: Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
-    time: TimeBounds = TimeBounds()
+    time: TimeBounds = Field(default_factory=TimeBounds)  # one made here would build its model now
     evidence: dict[str, canonical.Json]
 
 

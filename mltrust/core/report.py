@@ -1,6 +1,7 @@
 """The report: every check that was made, every difference that was found, and the verdict they add up to."""
 
 from enum import StrEnum
+from typing import NamedTuple
 
 from mltrust.core.changes import Change
 from mltrust.core.model import Document
@@ -103,12 +104,25 @@ class Notice(Document):
     message: str
 
 
+class Recalled(NamedTuple):
+    """How much was answered from memory instead of being read: files, and bytes of them."""
+
+    files: int = 0
+    bytes: int = 0
+
+
 class Scope(Document):
-    """What was looked at, the rules by which something was left out, and what that was."""
+    """What was looked at, the rules by which something was left out, and what that was.
+
+    Of the files and bytes, those `not_reread` were taken from a digest cache: the file system says that they are
+    unchanged since they were last read on this machine.
+    """
 
     files: int
     tensors: int
     bytes: int
+    files_not_reread: int = 0
+    bytes_not_reread: int = 0
     excluded: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
 

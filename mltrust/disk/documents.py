@@ -5,9 +5,10 @@ import os
 import secrets
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from mltrust.core.exclusion import TEMP_PREFIX
 from mltrust.errors import FormatError, UnreadableError, WriteError
@@ -26,6 +27,34 @@ else:
 
 def read_document(path: Path, limit: int) -> bytes:
     """Return the content of a regular file of at most `limit` bytes; never block, never read endlessly."""
+    with _opened(path, limit) as (opened, status):
+        return opened.read(status.st_size)  # `limit` would be asked of the memory at once
+
+
+@contextmanager
+def reading(path: Path, limit: int) -> Iterator[BinaryIO]:
+    """Open a document of at most `limit` bytes to be read piece by piece; `UnreadableError` if it changes meanwhile.
+
+    A file that is replaced as a whole does not: what is read then is the old one.
+    """
+    with _opened(path, limit) as (opened, before):
+        try:
+            yield opened
+        except FormatError as error:
+            _check_unchanged(path, before, os.fstat(opened.fileno()), error)
+            raise
+        _check_unchanged(path, before, os.fstat(opened.fileno()))
+
+
+def _check_unchanged(path: Path, old: os.stat_result, new: os.stat_result, cause: Exception | None = None) -> None:
+    # A file that loses its name to a new one gets a new time of status change, and its bytes stay.
+    touched = old.st_ctime_ns != new.st_ctime_ns and old.st_nlink == new.st_nlink
+    if touched or (old.st_size, old.st_mtime_ns) != (new.st_size, new.st_mtime_ns):
+        raise UnreadableError(f"{path}: changed while it was read", hint="Run it again.") from cause
+
+
+@contextmanager
+def _opened(path: Path, limit: int) -> Iterator[tuple[BinaryIO, os.stat_result]]:
     try:
         handle = os.open(path, _READ)
         try:
@@ -35,15 +64,15 @@ def read_document(path: Path, limit: int) -> bytes:
             if status.st_size > limit:
                 raise FormatError(str(path), f"has {status.st_size} bytes, at most {limit} are read")
             with open(handle, "rb", closefd=False) as opened:  # it opens the handle, not a path
-                return opened.read(status.st_size)  # `limit` would be asked of the memory at once
+                yield opened, status
         finally:
             os.close(handle)
     except OSError as error:
         raise UnreadableError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
-def write_atomically(path: Path, data: bytes, *, mode: int = 0o666) -> None:
-    """Write `data` so that a kill at any instant leaves the old file or the new one, durably on disk.
+def write_atomically(path: Path, data: bytes | Iterable[bytes], *, mode: int = 0o666) -> None:
+    """Write `data`, or blocks of it, so that a kill at any instant leaves the old file or the new one, durably on disk.
 
     The new file is written beside the old one under a name that starts with `TEMP_PREFIX`, flushed, and
     renamed over it; `mode` is narrowed by the umask.
@@ -53,10 +82,12 @@ def write_atomically(path: Path, data: bytes, *, mode: int = 0o666) -> None:
         write_new(temporary, data, mode)
         temporary.replace(path)
         sync_folder(path.parent)
-    except OSError as error:
+    except BaseException as error:  # also one of whoever makes the blocks
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
-        raise WriteError(f"{path}: cannot be written: {error.strerror or error}") from error
+        if isinstance(error, OSError):
+            raise WriteError(f"{path}: cannot be written: {error.strerror or error}") from error
+        raise
 
 
 @contextmanager
@@ -77,11 +108,12 @@ def alone(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def write_new(path: Path, data: bytes, mode: int = 0o666) -> None:
+def write_new(path: Path, data: bytes | Iterable[bytes], mode: int = 0o666) -> None:
     """Write a file that must not be there yet, and flush it to the disk; raises `OSError` as it comes."""
     handle = os.open(path, _CREATE, mode)
     try:
-        write_all(handle, data)
+        for block in (data,) if isinstance(data, bytes) else data:
+            write_all(handle, block)
         sync(handle)
     finally:
         os.close(handle)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mltrust.core.changes import Difference, changed_bytes, changes_between
+from mltrust.core.changes import Change, Difference, changed_bytes, changes_between
 from mltrust.core.manifest import Manifest
 from mltrust.interfaces import ArtifactReader, ArtifactSource
 from mltrust.operations.fingerprint import Reading
@@ -26,7 +26,7 @@ def diff(before: Side, after: Side, readers: Sequence[ArtifactReader]) -> Differ
     for side in (before, after):
         if side.reading is not None:
             changes = tuple(side.reading.explained(change) for change in changes)
-    disks = _disk(before, readers), _disk(after, readers)
+    disks = _disk(before, readers, changes), _disk(after, readers, changes)
     if disks[0] and disks[1]:
         changes = tuple(measured(change, disks[0], disks[1]) for change in changes)
     roots = before.manifest.content_root, after.manifest.content_root
@@ -41,15 +41,14 @@ def diff(before: Side, after: Side, readers: Sequence[ArtifactReader]) -> Differ
     )
 
 
-def _disk(side: Side, readers: Sequence[ArtifactReader]) -> Disk | None:
+def _disk(side: Side, readers: Sequence[ArtifactReader], changes: Sequence[Change]) -> Disk | None:
     if side.source is None or side.reading is None:
         return None
-    return Disk(side.source, readers, {file.path: file for file in side.reading.files})
+    named = {change.name for change in changes}
+    return Disk(side.source, readers, {file.path: file for file in side.reading.files if file.path in named})
 
 
 def _bytes_of_both(before: Manifest, after: Manifest) -> int:
     """Return the bytes of all names on either side, a name on both counted once, at its larger size."""
-    sizes = {entry.path: entry.leaf.size for entry in before.entries}
-    for entry in after.entries:
-        sizes[entry.path] = max(entry.leaf.size, sizes.get(entry.path, 0))
-    return sum(sizes.values())
+    sizes = ((one.leaf.size if one else 0, two.leaf.size if two else 0) for one, two in before.differing(after))
+    return before.bytes + sum(max(0, new - old) for old, new in sizes)

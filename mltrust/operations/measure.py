@@ -11,7 +11,7 @@ _BLOCK = 2**20
 
 @dataclass(frozen=True)
 class Disk:
-    """An artifact on disk: its files by path, and the readers that cut them."""
+    """An artifact on disk: those of its files that changed, by path, and the readers that cut them."""
 
     source: ArtifactSource
     readers: Sequence[ArtifactReader]

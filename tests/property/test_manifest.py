@@ -1,13 +1,14 @@
 """The manifest: what its roots bind, and that every difference gets its name."""
 
-from dataclasses import fields, replace
+from itertools import groupby
 
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from mltrust.core.changes import ChangeKind, changes_between
-from mltrust.core.manifest import Kind, Leaf, Manifest, file_entry, safetensors_entry
+from mltrust.core.manifest import Kind, Leaf, Manifest, ManifestBuilder, file_entry, safetensors_entry
+from mltrust.core.merkle import Tree
 from mltrust.errors import FormatError
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=6)
@@ -23,6 +24,7 @@ TENSOR = st.builds(
     SHAPE,
 )
 TENSORS = st.lists(TENSOR, max_size=4, unique_by=lambda leaf: leaf.name)
+ONE, TWO, THREE, FOUR = (bytes([number]) * 32 for number in (1, 2, 3, 4))
 PATH = st.text("ab/", min_size=1, max_size=5)
 METADATA = st.dictionaries(TEXT, TEXT, max_size=3)
 
@@ -62,11 +64,11 @@ class TestLeaf:
         assert (one.data() == two.data()) == (one == two)
 
     @settings(max_examples=300)
-    @given(LEAVES, LEAVES, st.sets(st.sampled_from([field.name for field in fields(Leaf)])))
+    @given(LEAVES, LEAVES, st.sets(st.sampled_from(Leaf._fields)))
     def test_any_mixture_of_two_leaves_is_told_from_both(self, one, two, names):
         attributes = {} if one.kind is Kind.TENSOR else {"dtype": "", "shape": ()}  # of tensors alone
-        two = replace(two, kind=one.kind, **attributes)
-        mixed = replace(one, **{name: getattr(two, name) for name in names})
+        two = two._replace(kind=one.kind, **attributes)
+        mixed = one._replace(**{name: getattr(two, name) for name in names})
         assert (mixed.data() == one.data()) == (mixed == one)
         assert (mixed.data() == two.data()) == (mixed == two)
 
@@ -153,9 +155,9 @@ def one_change(draw, found):
     if not entry.children:
         leaf = entry.leaf
         changed = draw(st.sampled_from([
-            replace(leaf, digest=flip(draw, leaf.digest)),
-            replace(leaf, size=leaf.size + 1),
-            replace(leaf, name=leaf.name + "x"),
+            leaf._replace(digest=flip(draw, leaf.digest)),
+            leaf._replace(size=leaf.size + 1),
+            leaf._replace(name=leaf.name + "x"),
         ]))  # fmt: skip
         as_tensors = safetensors_entry(leaf.name, Leaf(Kind.ST_HEADER, "", leaf.size, leaf.digest), ())
         same_kind = file_entry(changed.name, changed.size, changed.digest)
@@ -166,7 +168,7 @@ def one_change(draw, found):
     option = draw(st.sampled_from(options + ["move"] * bool(others and tensors)))
     path = entry.path
     if option == "header":
-        header = replace(header, digest=flip(draw, header.digest))
+        header = header._replace(digest=flip(draw, header.digest))
     elif option == "rename":
         path += "y" * (1 + max(len(other) for other in taken))
     elif option == "add":
@@ -189,7 +191,7 @@ def one_change(draw, found):
             "name": tensor.name + "longer",
         }
         field = "name" if option == "tensor name" else draw(st.sampled_from(sorted(edits)))
-        tensors.append(replace(tensor, **{field: edits[field]}))
+        tensors.append(tensor._replace(**{field: edits[field]}))
     return [*rest, safetensors_entry(path, header, tensors, entry.metadata)]
 
 
@@ -247,7 +249,7 @@ class TestContentRoot:
         edit = data.draw(st.sampled_from(edits))
         if not edit:
             edited_metadata["k"] = edited_metadata.get("k", "") + "x"
-        edited = [replace(tensor, **edit), *tensors[1:]]
+        edited = [tensor._replace(**edit), *tensors[1:]]
         after = Manifest.of([safetensors_entry("a", header, edited, edited_metadata.items())])
         assert after.content_root != before.content_root
 
@@ -258,9 +260,6 @@ class TestContentRoot:
             for pairs in ([], [("ab", "c")], [("a", "bc")], [("", "abc")], [("c", "ab")], [("t", "")])
         }
         assert len(roots) == 6
-
-
-ONE, TWO, THREE, FOUR = (bytes([number]) * 32 for number in (1, 2, 3, 4))
 
 
 def files(**contents):
@@ -285,7 +284,92 @@ def said_of_parts(before, after):
     return str(change.kind), [(str(part.kind), part.name, part.other) for part in change.parts]
 
 
+class TestPacking:
+    """Columns and views are the entries, however they were put in."""
+
+    @settings(max_examples=200)
+    @given(ENTRIES, st.booleans())
+    def test_a_builder_makes_the_same_manifest(self, found, eager):
+        builder = ManifestBuilder(eager=eager)
+        found = sorted(found, key=lambda entry: entry.path.encode())
+        for _, run in groupby(found, key=lambda entry: bool(entry.children)):
+            run = list(run)  # noqa: PLW2901  # read twice
+            if run[0].children:
+                for entry in run:
+                    builder.add(entry)
+            else:
+                leaves = [entry.leaf for entry in run]
+                builder.add_files(*([getattr(leaf, name) for leaf in leaves] for name in ("name", "size", "digest")))
+        assert builder.size == len(found)
+        manifest = builder.build()
+        assert manifest == Manifest.of(found)
+        assert manifest.root == manifest.tree().root == Tree(entry.leaf.data() for entry in found).root
+        assert (manifest.entries, list(manifest.entries)) == (found, found)
+        assert (manifest.paths, manifest.entries[-1]) == ([entry.path for entry in found], found[-1])
+        assert manifest.entries[1:] == found[1:]
+        assert manifest.bytes == sum(entry.leaf.size for entry in found)
+        assert [manifest.find(entry.path) for entry in found] == list(enumerate(found))
+        assert manifest.find("c") is manifest.find("") is manifest.find("\ud800") is None
+        assert builder.build() == Manifest.of([]) != manifest
+
+    @settings(max_examples=60)
+    @given(ENTRIES, ENTRIES, st.integers(0, 9000), st.sets(st.integers(0, 8999), max_size=3))
+    def test_what_differs_is_what_a_walk_over_all_finds(self, one, two, common, gone):
+        filler = [file_entry(f"b/{number:04}", number, bytes(32)) for number in range(common)]
+        before = Manifest.of([*one, *filler])
+        after = Manifest.of([*two, *(each for number, each in enumerate(filler) if number not in gone)])
+        old, new = ({entry.path: entry for entry in side.entries} for side in (before, after))
+        pairs = [(old.get(path), new.get(path)) for path in sorted(old.keys() | new.keys(), key=str.encode)]
+        expected = [(a, b) for a, b in pairs if (a and a.leaf) != (b and b.leaf)]
+        assert list(before.differing(after)) == expected
+        assert list(after.differing(before)) == [(b, a) for a, b in expected]
+
+    @pytest.mark.parametrize(
+        ("paths", "sizes", "digests", "words"),
+        [
+            (["b", "a"], [1, 1], [ONE, ONE], "not sorted"),
+            (["\U00010000", "\uffff"], [1, 1], [ONE, ONE], "not sorted"),
+            (["a", "a"], [1, 1], [ONE, ONE], "path 'a' stands twice"),
+            (["B"], [1], [ONE], "path 'B' stands twice"),
+            (["A"], [1], [ONE], "not sorted"),
+            (["x", "y"], [1], [ONE, ONE], "do not belong together"),
+            (["x"], [-1], [ONE], "a size"),
+            (["x"], [2**64], [ONE], "a size"),
+            (["x"], [1.5], [ONE], "a size"),
+            (["x", "y"], [1, 1], [ONE[1:], ONE + b"x"], "32 bytes"),
+            (["x\0"], [1], [ONE], "NUL"),
+            (["\ud800"], [1], [ONE], "valid Unicode"),
+        ],
+    )
+    def test_what_is_refused_leaves_no_trace(self, paths, sizes, digests, words):
+        builder = ManifestBuilder(eager=True)
+        builder.add_files(["B"], [1], [ONE])
+        with pytest.raises(FormatError, match=words):
+            builder.add_files(paths, sizes, digests)
+        assert builder.build() == files(B=(1, ONE))
+
+    def test_a_file_is_not_a_file_with_parts_that_has_its_digest(self):
+        parts = safetensors_entry("a", Leaf(Kind.ST_HEADER, "", 9, ONE), ())
+        before, after = Manifest.of([parts]), Manifest.of([file_entry("a", 9, parts.leaf.child_root)])
+        assert before != after
+        assert said(before, after) == [("changed", "a", None)]
+
+    def test_metadata_alone_makes_a_difference_and_no_change(self):
+        before, after = (
+            Manifest.of([safetensors_entry("a", Leaf(Kind.ST_HEADER, "", 9, ONE), (), pairs)])
+            for pairs in ([], [("k", "v")])
+        )
+        assert before != after
+        assert said(before, after) == []
+
+
 class TestNamesOfChanges:
+    def test_bytes_of_a_file_that_did_not_change(self):
+        """Of several such files the last is named; of a size nobody had, none."""
+        before = files(a=(5, ONE), b=(5, TWO), c=(5, TWO), d=(5, THREE))
+        assert said(before, files(a=(5, TWO), b=(5, TWO), c=(5, TWO), d=(5, THREE))) == [("changed", "a", "c")]
+        assert said(before, files(a=(6, TWO), b=(5, TWO), c=(5, TWO), d=(5, THREE))) == [("changed", "a", None)]
+
     def test_changed_added_removed_truncated(self):
         before = files(same=(5, ONE), edited=(5, ONE), cut=(5, TWO), gone=(5, THREE))
         after = files(same=(5, ONE), edited=(5, FOUR), cut=(4, ONE), new=(6, THREE))

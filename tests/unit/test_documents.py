@@ -2,12 +2,13 @@
 
 import os
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from mltrust.disk import documents
-from mltrust.disk.documents import read_document, write_atomically
+from mltrust.disk.documents import read_document, reading, write_atomically
 from mltrust.errors import FormatError, UnreadableError, WriteError
 
 posix = pytest.mark.skipif(os.name == "nt", reason="special files as POSIX has them")
@@ -52,7 +53,68 @@ class TestReading:
         assert len(names(Path("/dev/fd"))) == before
 
 
+class TestReadingPieceByPiece:
+    def test_what_is_read_is_what_is_there(self, path):
+        with reading(path, 3) as opened:
+            assert [opened.read(2), opened.read(2), opened.read(2)] == [b"ol", b"d", b""]
+        with pytest.raises(FormatError, match="has 3 bytes, at most 2 are read"), reading(path, 2):
+            pass
+
+    def read(self, path, meddle, trouble=None):
+        """Read, and let `meddle` change the file meanwhile."""
+        os.utime(path, ns=(10**18, 10**18))
+        time.sleep(0.02)  # the clock of some file systems stands still for as long
+        with reading(path, 10) as opened:
+            opened.read(1)
+            meddle()
+            if trouble is not None:
+                raise trouble
+
+    @pytest.mark.parametrize("change", [b"older", b"new", b"ol"])
+    def test_a_file_that_changes_meanwhile_is_an_error(self, change, path):
+        with pytest.raises(UnreadableError, match="changed while it was read"):
+            self.read(path, lambda: path.write_bytes(change))
+
+    @posix
+    def test_times_put_back_hide_no_change(self, path):
+        def meddle():
+            path.write_bytes(b"new")
+            os.utime(path, ns=(10**18, 10**18))
+
+        with pytest.raises(UnreadableError, match="changed while it was read"):
+            self.read(path, meddle)
+
+    def test_what_seems_malformed_then_was_changed(self, path):
+        trouble = FormatError("x", "not JSON")
+        with pytest.raises(UnreadableError, match="changed while it was read") as caught:
+            self.read(path, lambda: path.write_bytes(b"x"), trouble)
+        assert not isinstance(caught.value, FormatError)
+        with pytest.raises(FormatError, match="not JSON"):
+            self.read(path, lambda: None, trouble)
+
+    @posix
+    def test_a_file_that_is_replaced_meanwhile_is_read_to_its_end(self, path):
+        with reading(path, 10) as opened:
+            write_atomically(path, b"new")
+            assert opened.read() == b"old"
+        assert path.read_bytes() == b"new"
+
+
 class TestWriting:
+    def test_blocks(self, path):
+        write_atomically(path, (bytes([number]) * number for number in range(5)))
+        assert path.read_bytes() == bytes([1, 2, 2, 3, 3, 3, 4, 4, 4, 4])
+
+    def test_whoever_makes_the_blocks_may_fail(self, path, tmp_path):
+        def blocks():
+            yield b"new"
+            raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            write_atomically(path, blocks())
+        assert path.read_bytes() == b"old"
+        assert names(tmp_path) == ["document.json"]
+
     def test_a_new_file_and_an_old_one(self, path, tmp_path):
         write_atomically(path, b"new")
         write_atomically(tmp_path / "other", b"")

@@ -8,7 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from mltrust.core.merkle import EMPTY_ROOT, Tree, leaf_hash, node_hash, verify_consistency, verify_inclusion
+from mltrust.core.merkle import (
+    EMPTY_ROOT,
+    Crown,
+    Tree,
+    leaf_hash,
+    leaf_hashes,
+    node_hash,
+    verify_consistency,
+    verify_inclusion,
+)
 
 LEAVES = [f"leaf {index}".encode() for index in range(11)]
 HUGE = pytest.param(1 << 100_000, id="huge")
@@ -232,6 +241,20 @@ def test_the_longest_consistency_path_is_accepted():
         old_root, root = node_hash(value, old_root), node_hash(value, root)
     root = node_hash(root, path[64])
     assert verify_consistency(old_size, size, old_root, root, path) is True
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3, 7, 400])
+def test_a_crown_has_the_root_of_the_tree_after_every_batch(batch):
+    crown = Crown()
+    assert crown.root == EMPTY_ROOT
+    for start in range(0, 400, batch):
+        crown.extend(leaf_hashes(b"%d" % number for number in range(start, start + batch)))
+        crown.extend(b"")
+        tree = Tree(b"%d" % number for number in range(start + batch))
+        assert crown.root == tree.root
+        grown = Tree(b"%d" % number for number in range(start))
+        grown.extend(leaf_hashes(b"%d" % number for number in range(start, start + batch)))
+        assert (grown.root, grown.inclusion_path(0)) == (tree.root, tree.inclusion_path(0))
 
 
 MILLION = """

@@ -1,0 +1,182 @@
+"""The rows of the manifest in a seal file: how they are written, and what is refused when they are read.
+
+A file is a row, and so is each part of one; `layout` reads those quickly that are spelled as they are written here.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from itertools import islice, pairwise
+from json.encoder import encode_basestring
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
+
+from mltrust.core import canonical
+from mltrust.core.columns import Files
+from mltrust.core.digest import DIGEST_SIZE
+from mltrust.core.manifest import Entry, Kind, Leaf, Manifest, ManifestBuilder, file_entry, safetensors_entry
+from mltrust.core.model import Document, first_surprise
+from mltrust.core.names import check_path, check_text
+from mltrust.core.statement import Hex256
+from mltrust.errors import FormatError
+
+_MAX_KEYS = 16
+_BLOCK = 4096  # parts written at a time
+_HEADER_ROW = '{"kind": "st-header", "size": %d, "digest": "%s"}'
+_TENSOR_ROW = '{"kind": "tensor", "name": %s, "dtype": %s, "shape": %s, "size": %d, "digest": "%s"}'
+FILE_ROW = '{"path": %s, "kind": "file", "size": %d, "digest": "%s"}'
+
+_Size = Annotated[int, Field(ge=0)]
+
+
+def _given(value: canonical.Json) -> canonical.Json:
+    """Refuse null: what an entry or a part does not have is left out, so that it has one spelling."""
+    if value is None:
+        raise ValueError("null where a value or nothing belongs")
+    return value
+
+
+def _texts(value: canonical.Json) -> canonical.Json:
+    """Stop at the first surprise: a hostile object could hold millions."""
+    if not isinstance(value, dict) or not value or not all(isinstance(text, str) for text in value.values()):
+        raise ValueError("not an object of texts, or empty")
+    return value
+
+
+_Given = BeforeValidator(_given)
+
+
+class _Row(Document):
+    """A row of the manifest."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _few(cls, value: object) -> object:
+        if isinstance(value, dict) and len(value) > _MAX_KEYS:
+            raise ValueError("unknown keys")
+        return value
+
+
+class PartDocument(_Row):
+    """A child of a safetensors file in the manifest; `st-header` has no name, dtype or shape."""
+
+    kind: Literal["st-header", "tensor"]
+    name: Annotated[str | None, _Given] = None
+    dtype: Annotated[Annotated[str, Field(min_length=1, max_length=64)] | None, _Given] = None
+    shape: Annotated[Annotated[list[_Size], Field(fail_fast=True)] | None, _Given] = None
+    size: _Size
+    digest: Hex256
+
+
+class EntryDocument(_Row):
+    """A file in the manifest: `file` has a digest; `safetensors` has children and perhaps metadata."""
+
+    path: str
+    kind: Literal["file", "safetensors"]
+    size: _Size
+    digest: Annotated[Hex256 | None, _Given] = None
+    metadata: Annotated[dict[str, str] | None, BeforeValidator(_texts)] = None
+    children: Annotated[Annotated[list[PartDocument], Field(fail_fast=True)] | None, _Given] = None
+
+
+class ManifestDocument(Document):
+    """The manifest: entries sorted by the UTF-8 bytes of their paths."""
+
+    entries: list[EntryDocument]
+
+
+def manifest_text(manifest: Manifest) -> Iterator[str]:
+    """Yield the rows of a manifest, separated by commas, each on a line of its own."""
+    separator = ""
+    for piece in manifest.pieces():
+        yield separator
+        yield from (_file_rows(piece),) if isinstance(piece, Files) else _rows_of_parts(piece)
+        separator = ",\n"
+
+
+def _file_rows(files: Files) -> str:
+    digests = b"".join(files.digests).hex("\n", -DIGEST_SIZE).split("\n")
+    return ",\n".join(
+        map(FILE_ROW.__mod__, zip(map(encode_basestring, files.paths), files.sizes, digests, strict=True))
+    )
+
+
+def _rows_of_parts(entry: Entry) -> Iterator[str]:
+    head: dict[str, canonical.Json] = {"path": entry.leaf.name, "kind": entry.leaf.kind, "size": entry.leaf.size}
+    if entry.metadata:
+        head["metadata"] = dict(entry.metadata)
+    yield f'{_compact(head)[:-1]}, "children": [\n'
+    parts = iter(entry.children)
+    separator = " "
+    while rows := list(islice(parts, _BLOCK)):
+        yield separator + ",\n ".join(map(_part_row, rows))
+        separator = ",\n "
+    yield "\n]}"
+
+
+def _part_row(leaf: Leaf) -> str:
+    if leaf.kind is Kind.ST_HEADER:
+        return _HEADER_ROW % (leaf.size, leaf.digest.hex())
+    name, dtype, shape = encode_basestring(leaf.name), encode_basestring(leaf.dtype), list(leaf.shape)
+    return _TENSOR_ROW % (name, dtype, shape, leaf.size, leaf.digest.hex())
+
+
+_compact = json.JSONEncoder(ensure_ascii=False).encode  # made once: `json.dumps` makes one for every row
+
+
+def manifest_from(value: canonical.Json, where: str) -> Manifest:
+    """Return the manifest of a parsed seal file; any surprise is a `FormatError`."""
+    rows = value.get("entries") if isinstance(value, dict) and len(value) == 1 else None
+    if not isinstance(rows, list):
+        raise FormatError(where, "needs a list of entries and nothing else")
+    builder = ManifestBuilder(where=where)
+    for index, row in enumerate(rows):
+        builder.add(entry_from(row, index, where))
+    return builder.build()
+
+
+def entry_from(row: canonical.Json, index: int, where: str) -> Entry:
+    """Return the entry of a parsed row, the one at `index`."""
+    document = document_of(row, index, where)
+    path = check_path(document.path, where)
+    if document.kind == "file":
+        if document.digest is None or document.children is not None or document.metadata is not None:
+            raise FormatError(where, f"file {ascii(path)[:80]} needs a digest and nothing else")
+        return file_entry(path, document.size, bytes.fromhex(document.digest))
+    if document.children is None or document.digest is not None:
+        raise FormatError(where, f"safetensors {ascii(path)[:80]} needs children and no digest")
+    parts = document.children
+    where = f"{where}: {ascii(path)[:80]}"
+    if not parts or parts[0].kind != "st-header" or any(part.kind != "tensor" for part in parts[1:]):
+        raise FormatError(where, "its parts are not one header, then tensors")
+    return with_parts(document, [_part_from(part, where) for part in parts], where)
+
+
+def document_of(row: canonical.Json, index: int, where: str) -> EntryDocument:
+    """Return a parsed row as it stands, every value of it in its type and bounds."""
+    try:
+        return EntryDocument.model_validate(row)
+    except ValidationError as error:
+        raise FormatError(where, f"entries.{index}.{first_surprise(error)}") from error
+
+
+def with_parts(document: EntryDocument, parts: Sequence[Leaf], where: str) -> Entry:
+    """Return the entry of a safetensors file from its row and its parts: a header, then tensors."""
+    header, *tensors = parts
+    if not all(one.name < two.name for one, two in pairwise(tensors)):  # as their UTF-8 bytes sort
+        raise FormatError(where, "its tensors are not sorted by name, each once")
+    entry = safetensors_entry(document.path, header, tensors, (document.metadata or {}).items())
+    if entry.leaf.size != document.size:
+        raise FormatError(where, "its parts do not add up to its size")
+    return entry
+
+
+def _part_from(part: PartDocument, where: str) -> Leaf:
+    digest = bytes.fromhex(part.digest)
+    if part.kind == "st-header":
+        if part.name is not None or part.dtype is not None or part.shape is not None:
+            raise FormatError(where, "a header has a size and a digest, nothing else")
+        return Leaf(Kind.ST_HEADER, "", part.size, digest)
+    if part.name is None or part.dtype is None or part.shape is None:
+        raise FormatError(where, "a tensor needs a name, a dtype and a shape")
+    return Leaf(Kind.TENSOR, check_text(part.name, where), part.size, digest, dtype=part.dtype, shape=tuple(part.shape))
