@@ -29,6 +29,16 @@ class MltrustError(Exception):
         super().__init__(message)
         self.hint = hint
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Travel between processes whole: Exception's own way would make it again of its message alone."""
+        return _made_again, (type(self), str(self), self.__dict__)
+
+
+def _made_again(kind: type[MltrustError], message: str, state: dict[str, object]) -> MltrustError:
+    error = kind.__new__(kind, message)
+    error.__dict__.update(state)
+    return error
+
 
 class UsageError(MltrustError):
     """The caller's options or configuration make no sense."""
