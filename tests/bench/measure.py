@@ -32,7 +32,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Memory:
-    """The peak of a process with its children in MiB: all that is resident, and the anonymous part of it."""
+    """The peak of a process with its children in MB: all that is resident, and the anonymous part of it."""
 
     resident: float
     anonymous: float
@@ -55,7 +55,7 @@ def run(argv: Sequence[str], environment: dict[str, str]) -> Run:
 
 
 def memory(argv: Sequence[str], environment: dict[str, str]) -> Memory | None:
-    """Run a command only to watch its memory; None where the kernel does not show it."""
+    """Run a command only to watch its memory; None where the kernel does not show it, or there was no time to look."""
     if not (_PROC / "self/smaps_rollup").exists():
         return None
     resident = anonymous = 0
@@ -65,7 +65,7 @@ def memory(argv: Sequence[str], environment: dict[str, str]) -> Memory | None:
         resident = max(resident, sum(pages for pages, _ in now))
         anonymous = max(anonymous, sum(pages for _, pages in now))
         time.sleep(_EVERY)
-    return Memory(resident / 1024, anonymous / 1024)
+    return Memory(resident * 1024 / 1e6, anonymous * 1024 / 1e6) if resident else None
 
 
 def _machine_busy() -> float:

@@ -4,23 +4,29 @@ import json
 import os
 import statistics
 import sys
-import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from artifacts import Artifact
 from commands import Bench, Command, mltrust
 from measure import Memory, Run, memory, run
+from ours import ours, readers
+from peers import peers
 
 
 @dataclass(frozen=True)
 class Row:
-    """What came out for one command; `ratios` are to the run of the yardstick just before, round by round."""
+    """What came out for one command, round by round.
+
+    `ratios` are to the run of the yardstick just before; `shares` to the full run of the same command in that round.
+    """
 
     command: Command
     runs: tuple[Run, ...]
     ratios: tuple[float, ...]
-    memory: Memory | None
+    shares: tuple[float, ...] = ()
+    memory: Memory | None = None
 
     @property
     def seconds(self) -> float:
@@ -28,18 +34,24 @@ class Row:
         return statistics.median(run.seconds for run in self.runs)
 
     @property
-    def ratio(self) -> float:
-        """The median of the ratios."""
-        return statistics.median(self.ratios)
+    def ratio(self) -> float | None:
+        """The median of the ratios; None where the yardstick is not here."""
+        return statistics.median(self.ratios) if self.ratios else None
+
+    @property
+    def share(self) -> float | None:
+        """The median of the shares."""
+        return statistics.median(self.shares) if self.shares else None
 
 
 @dataclass(frozen=True)
 class Table:
-    """What came out for one artifact."""
+    """What came out for one artifact: the load average before and after, and the readers its seal names."""
 
     artifact: Artifact
     rows: tuple[Row, ...]
     load: tuple[float, float]
+    readers: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -57,29 +69,42 @@ class Fact:
         return statistics.median(self.values)
 
 
-def measure(bench: Bench, artifact: Artifact, rounds: int, patience: float) -> Table:
+def measure(bench: Bench, artifact: Artifact, rounds: int, patience: float, *, watch_all: bool) -> Table:
     """Measure all commands on one artifact: first a round that warms the cache and watches memory, then the rounds.
 
-    A peer that took more than `patience` seconds then runs in one round only; its row says so.
+    A peer runs in as many rounds as fit into `patience` seconds, at least one; without `watch_all` it takes no part
+    in the first.
     """
     say(f"{artifact.title}: preparing")
-    yardstick, *others = commands = [bench.yardstick(artifact), *bench.commands(artifact)]
-    if not yardstick.argv:
-        raise SystemExit("b3sum is not installed, and everything is compared with it")
+    yardstick, *others = commands = [bench.yardstick(artifact), *peers(bench, artifact), *ours(bench, artifact)]
     load = os.getloadavg()[0]
-    warm = {command.name: _warm(bench, command) for command in commands}
+    peaks = {command.name: _peak(bench, command) for command in commands if watch_all or command.ours}
     runs: dict[str, list[Run]] = {command.name: [] for command in commands}
-    ratios: dict[str, list[float]] = {command.name: [] for command in commands}
+    beside: dict[str, list[Run]] = {command.name: [] for command in commands}
     for number in range(rounds):
         say(f"{artifact.title}: round {number + 1} of {rounds}")
-        for command in (c for c in others if c.argv and (number == 0 or c.ours or warm[c.name][1] <= patience)):
-            beside = _run(bench, yardstick)
-            runs[yardstick.name].append(beside)
-            ratios[yardstick.name].append(1.0)
-            runs[command.name].append(_run(bench, command))
-            ratios[command.name].append(runs[command.name][-1].seconds / beside.seconds)
-    rows = (Row(c, tuple(runs[c.name]), tuple(ratios[c.name]), warm[c.name][0]) for c in commands)
-    return Table(artifact, tuple(rows), (load, os.getloadavg()[0]))
+        for command in others:
+            if _takes_part(command, runs[command.name], patience):
+                beside[command.name] += [timed(bench, yardstick)] if yardstick.argv else []
+                runs[command.name].append(timed(bench, command))
+    beside[yardstick.name] = runs[yardstick.name] = [run for found in beside.values() for run in found]
+    rows = (_row(command, runs, beside[command.name], peaks.get(command.name)) for command in commands)
+    return Table(artifact, tuple(rows), (load, os.getloadavg()[0]), readers(bench, artifact))
+
+
+def _takes_part(command: Command, runs: list[Run], patience: float) -> bool:
+    spent = sum(run.seconds for run in runs)
+    return bool(command.argv) and (command.ours or not runs or spent + runs[-1].seconds <= patience)
+
+
+def _row(command: Command, runs: dict[str, list[Run]], beside: list[Run], peak: Memory | None) -> Row:
+    own = runs[command.name]
+    return Row(command, tuple(own), ratios(own, beside), ratios(own, runs.get(command.full, [])), peak)
+
+
+def ratios(runs: Sequence[Run], others: Sequence[Run]) -> tuple[float, ...]:
+    """Return the seconds of each run by those of the other of its round."""
+    return tuple(run.seconds / other.seconds for run, other in zip(runs, others, strict=False))
 
 
 def facts(bench: Bench, rounds: int) -> list[Fact]:
@@ -95,7 +120,7 @@ def facts(bench: Bench, rounds: int) -> list[Fact]:
         Fact("one inclusion path in it", "ms", tuple(1000 * tree["path"] for tree in trees), 0.2),
     ]
     if peak is not None:
-        found.append(Fact("anonymous memory of that process", "MB", (peak.anonymous * 2**20 / 1e6,), 200))
+        found.append(Fact("anonymous memory of that process", "MB", (peak.anonymous,), 200))
     return found
 
 
@@ -104,16 +129,15 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def _run(bench: Bench, command: Command) -> Run:
-    for path in command.remove:
-        path.unlink(missing_ok=True)
+def timed(bench: Bench, command: Command) -> Run:
+    """Run a command once, with what must be done before."""
+    command.before()
     return run(command.argv, bench.environment)
 
 
-def _warm(bench: Bench, command: Command) -> tuple[Memory | None, float]:
-    """Run a command once, uncounted; return its peak of memory and its seconds."""
-    for path in command.remove:
-        path.unlink(missing_ok=True)
-    start = time.perf_counter()
-    peak = memory(command.argv, bench.environment) if command.argv else None
-    return peak, time.perf_counter() - start
+def _peak(bench: Bench, command: Command) -> Memory | None:
+    """Run a command once, uncounted, to watch its memory."""
+    if not command.argv:
+        return None
+    command.before()
+    return memory(command.argv, bench.environment)
