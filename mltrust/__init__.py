@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from mltrust.core.changes import Change, ChangeKind, Difference
     from mltrust.core.proof import Proof
     from mltrust.core.report import AnchorState, Check, CheckKind, Outcome, Report, Verdict
+    from mltrust.disk.digest_cache import DigestCache
     from mltrust.errors import MltrustError, NotVerifiedError, UnreadableError, UsageError
     from mltrust.interfaces import Anchor, Home, Means, Progress, Quorum, Submission, Trust
     from mltrust.opening import anchor_by_key, open_anchor
@@ -42,6 +43,7 @@ _HOMES = {
     "mltrust.core.changes": "Change ChangeKind Difference",
     "mltrust.core.proof": "Proof",
     "mltrust.core.report": "AnchorState Check CheckKind Outcome Report Verdict",
+    "mltrust.disk.digest_cache": "DigestCache",
     "mltrust.errors": "MltrustError NotVerifiedError UnreadableError UsageError",
     "mltrust.interfaces": "Anchor Home Means Progress Quorum Submission Trust",
     "mltrust.opening": "anchor_by_key open_anchor",
@@ -59,6 +61,7 @@ __all__ = [
     "CheckKind",
     "Configuration",
     "Difference",
+    "DigestCache",
     "Fingerprint",
     "Home",
     "Means",

@@ -6,6 +6,8 @@ from typing import Any
 
 from mltrust.errors import UsageError
 
+_installed = cache(entry_points)  # looks through every package, which takes long, and more than one kind is needed
+
 
 def names(kind: str) -> list[str]:
     """Return the names of the plugs of one `kind`, sorted."""
@@ -23,7 +25,7 @@ def load(kind: str, name: str) -> Any:  # noqa: ANN401  # each kind has its own 
 @cache
 def _plugs(kind: str) -> dict[str, EntryPoint]:
     found: dict[str, EntryPoint] = {}
-    for point in entry_points(group=f"mltrust.{kind}"):
+    for point in _installed().select(group=f"mltrust.{kind}"):
         if point.name in found and found[point.name].value != point.value:
             raise UsageError(
                 f"{kind.rstrip('s')} {point.name!r} is claimed by {found[point.name].value} and by {point.value}",

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from rich.console import Console as RichConsole
     from rich.progress import Progress as RichProgress
     from rich.progress import TaskID
-    from rich.text import Text
 
     from mltrust.interfaces import Progress
+    from mltrust.renderers.styled import Text
 
 
 _REDRAW_SECONDS = 0.1
@@ -60,9 +60,19 @@ class Console:
 
     def _write(self, stream: TextIO, text: "Text | str", style: str | None = None) -> None:
         """Draw, then write: where the reader went away, rich itself would exit with 1."""
-        drawn = StringIO()
-        self._rich(stream, drawn).print(text, style=style)
-        _write(stream, drawn.getvalue())
+        _write(stream, self._drawn(stream, text, style) if self._draws(stream) else f"{text}\n")
+
+    def _draws(self, stream: TextIO) -> bool:
+        """Tell whether there may be anything to draw: to load rich takes longer than to render most results."""
+        asked = self.color is Color.ALWAYS or os.environ.get("FORCE_COLOR") or os.environ.get("TTY_COMPATIBLE") == "1"
+        return self.color is not Color.NEVER and (stream.isatty() or bool(asked))
+
+    def _drawn(self, stream: TextIO, text: "Text | str", style: str | None) -> str:
+        from rich.text import Text as RichText
+
+        drawn, spans = StringIO(), [(text, "")] if isinstance(text, str) else text.spans
+        self._rich(stream, drawn).print(RichText.assemble(*spans), style=style)
+        return drawn.getvalue()
 
     def result(self, text: "Text | str") -> None:
         """Print what was asked for. A reader that went away changes nothing about the outcome."""
@@ -129,10 +139,12 @@ class _Bar:
 
     bar: "RichProgress"
     task: "TaskID"
+    total: int = 0
     drawn: float = 0.0
 
-    def start(self, files: int, size: int) -> None:  # noqa: ARG002  # the bar counts bytes
-        self.bar.update(self.task, total=size)
+    def expect(self, files: int, size: int) -> None:  # noqa: ARG002  # the bar counts bytes
+        self.total += size
+        self.bar.update(self.task, total=self.total)
 
     def advance(self, size: int) -> None:
         self.bar.advance(self.task, size)

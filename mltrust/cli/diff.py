@@ -1,6 +1,5 @@
 """`mltrust diff`."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,8 +12,8 @@ from mltrust.cli.options import Format, FormatOption, Jobs, speaking
 @speaking
 def diff(
     console: Console,
-    before: Annotated[Path, typer.Argument(metavar="A", help="An artifact or a seal.", show_default=False)],
-    after: Annotated[Path, typer.Argument(metavar="B", help="An artifact or a seal.", show_default=False)],
+    before: Annotated[str, typer.Argument(metavar="A", help="An artifact or a seal.", show_default=False)],
+    after: Annotated[str, typer.Argument(metavar="B", help="An artifact or a seal.", show_default=False)],
     jobs: Jobs = None,
     format_: FormatOption = Format.TEXT,
 ) -> None:
@@ -28,10 +27,11 @@ def diff(
       mltrust diff model-v1.seal.json model-v2/
     """
     from mltrust import api
+    from mltrust.cli.home import remote_settings
     from mltrust.renderers import json_v1, text
 
     with console.progress() as progress:
-        found = api.diff(before, after, means=api.default_means(jobs, progress))
+        found = api.diff(before, after, means=api.default_means(jobs, progress, remote=remote_settings(before, after)))
     rendered = json_v1.difference(found) if format_ is Format.JSON else text.difference(found, verbose=console.verbose)
     console.result(rendered)
     raise typer.Exit(Exit.FAILED if found.changes else Exit.OK)

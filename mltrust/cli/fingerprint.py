@@ -22,12 +22,14 @@ def fingerprint(
     Examples:
       mltrust fingerprint model/
       mltrust fingerprint model/ --format json
+      mltrust fingerprint s3://bucket/model
     """
     from mltrust import api
+    from mltrust.cli.home import remote_settings
     from mltrust.renderers import json_v1
 
     with console.progress() as progress:
-        means = api.default_means(jobs, progress, engine)
+        means = api.default_means(jobs, progress, engine, remote_settings(artifact))
         found = api.fingerprint(artifact, suite=suite.value, exclude=exclude or (), means=means)
     as_json = format_ is Format.JSON
     console.result(json_v1.fingerprint(found.manifest, found.suite, str(found)) if as_json else str(found))

@@ -7,14 +7,19 @@ alone, never from an artifact or the current folder.
 import os
 import sys
 from dataclasses import dataclass
-from getpass import getpass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mltrust.cli.console import Console
-from mltrust.configuration import Configuration
 from mltrust.core.names import printable
 from mltrust.errors import UsageError
-from mltrust.interfaces import Home
+from mltrust.interfaces import Home, Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mltrust.configuration import Configuration
+    from mltrust.disk.digest_cache import DigestCache
 
 
 def user_home(console: Console, *, yes: bool = False) -> Home:
@@ -36,10 +41,30 @@ def config_path() -> Path:
     return platformdirs.user_config_path("mltrust") / "config.toml"
 
 
-def user_configuration() -> Configuration:
+def user_configuration() -> "Configuration":
     """Return what the user configured; nothing, where there is no such file."""
+    from mltrust.configuration import Configuration  # brings all that opening an anchor may need
+
     path = config_path()
     return Configuration.read(path) if os.path.lexists(path) else Configuration(str(path))
+
+
+def remote_settings(*artifacts: str) -> "Mapping[str, Settings]":
+    """Return what is configured for remote sources; the configuration is read only where one is named."""
+    return user_configuration().remote if any("://" in artifact for artifact in artifacts) else {}
+
+
+def digest_cache(console: Console, *, reread: bool = False) -> "DigestCache":
+    """Return where digests are remembered; why one is not used is told with --verbose."""
+    from mltrust.disk.digest_cache import DigestCache
+
+    if base := os.environ.get("MLTRUST_HOME"):
+        folder = Path(base).absolute() / "cache"
+    else:
+        import platformdirs
+
+        folder = platformdirs.user_cache_path("mltrust")
+    return DigestCache(folder, console.talk if console.verbose else lambda _: None, reread=reread)
 
 
 def own_ledger_uri(home: Home) -> str:
@@ -61,6 +86,8 @@ class Terminal:
     def secret(self, prompt: str) -> str:
         """Ask without echo."""
         self._require_terminal(prompt, "Name a file that holds it with --password-file.")
+        from getpass import getpass
+
         try:
             return getpass(f"{printable(prompt)}: ", stream=sys.stderr)
         except EOFError as error:

@@ -14,9 +14,8 @@ from mltrust.cli.exits import for_verdict
 from mltrust.errors import WriteError
 
 if TYPE_CHECKING:
-    from rich.text import Text
-
     from mltrust.core.report import Verdict
+    from mltrust.renderers.styled import Text
 
 
 class Format(StrEnum):
@@ -33,11 +32,15 @@ class SuiteChoice(StrEnum):
     SHA256 = "sha256"
 
 
-Artifact = Annotated[Path, typer.Argument(metavar="ARTIFACT", help="A file or a folder.", show_default=False)]
+Artifact = Annotated[
+    str, typer.Argument(metavar="ARTIFACT", help="A file, a folder, or a URL such as s3://...", show_default=False)
+]
 SealFile = Annotated[Path, typer.Argument(metavar="SEAL", help="A seal file.", show_default=False)]
 FormatOption = Annotated[Format, typer.Option("--format", help="How to write the result.")]
-Jobs = Annotated[int | None, typer.Option("--jobs", "-j", help="Threads to hash with (default: one a core).")]
-Engine = Annotated[str, typer.Option("--engine", help="The engine that hashes.")]
+Jobs = Annotated[
+    int | None, typer.Option("--jobs", "-j", help="Threads to hash with (default: one a core), or pieces at once.")
+]
+Engine = Annotated[str, typer.Option("--engine", metavar="URI", help="Who hashes: threads, or dask://HOST:PORT.")]
 Suite = Annotated[SuiteChoice, typer.Option("--suite", help="The hash of file content (sha256 for FIPS).")]
 Exclude = Annotated[
     list[str] | None,

@@ -33,6 +33,9 @@ def seal(
     ] = None,
     exclude: Exclude = None,
     suite: Suite = SuiteChoice.BLAKE3,
+    reread: Annotated[
+        bool, typer.Option("--reread", help="Read every file, also those unchanged since they were last read here.")
+    ] = False,
     jobs: Jobs = None,
     engine: Engine = "threads",
     format_: FormatOption = Format.TEXT,
@@ -48,15 +51,16 @@ def seal(
       mltrust seal model/ --name acme/reader-7b --annotation license=apache-2.0
       mltrust seal model/ --exclude 'runs/' --anchor ledger:/srv/ledger
       mltrust seal weights.safetensors --suite sha256 --no-anchor
+      mltrust seal s3://bucket/model --output model.seal.json
     """
     from mltrust import api
-    from mltrust.cli.home import user_home
+    from mltrust.cli.home import digest_cache, remote_settings, user_home
     from mltrust.renderers import json_v1, text
 
     if no_anchor and (anchor or how.given):
         raise UsageError("--no-anchor goes with no --anchor, nor with options of publishing")
     keys = user_home(console).data
-    if keys.resolve().is_relative_to(artifact.resolve()):
+    if keys.resolve().is_relative_to(Path(artifact).resolve()):
         hint = "Set MLTRUST_HOME to a folder elsewhere."
         raise UsageError(f"{artifact} holds your own keys ({keys}): they would be sealed with it", hint=hint)
     anchors = [] if no_anchor else _anchors(anchor or (), how, console)
@@ -71,13 +75,14 @@ def seal(
             suite=suite.value,
             exclude=exclude or (),
             annotations=_annotations(annotation or ()),
-            means=api.default_means(jobs, progress, engine),
+            means=api.default_means(jobs, progress, engine, remote_settings(artifact)),
+            cache=digest_cache(console, reread=reread),
         )
     elsewhere = [backend.name for backend in anchors if not backend.carried]
     if format_ is Format.JSON:
-        console.result(json_v1.sealed(done.bundle, str(done.path), done.notices, elsewhere))
+        console.result(json_v1.sealed(done.bundle, str(done.path), done.notices, elsewhere, done.recalled))
     elif not console.quiet:
-        console.result(text.sealed(done.bundle, str(done.path), done.notices, elsewhere))
+        console.result(text.sealed(done.bundle, str(done.path), done.notices, elsewhere, done.recalled))
 
 
 def _anchors(uris: Sequence[str], how: Publishing, console: Console) -> "list[Anchor]":

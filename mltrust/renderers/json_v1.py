@@ -8,7 +8,7 @@ from mltrust.core.bundle import Bundle
 from mltrust.core.canonical import Json
 from mltrust.core.changes import Difference
 from mltrust.core.manifest import Manifest
-from mltrust.core.report import Check, Notice, Report
+from mltrust.core.report import Check, Notice, Recalled, Report
 from mltrust.statements.seal import read_seal
 
 
@@ -35,8 +35,8 @@ def difference(found: Difference) -> str:
     return document("diff", found.to_json())
 
 
-def sealed(bundle: Bundle, path: str, notices: Iterable[Notice], elsewhere: Iterable[str] = ()) -> str:
-    """Return what `seal` did; `elsewhere` are the anchors that hold their evidence themselves."""
+def sealed(bundle: Bundle, path: str, notices: Iterable[Notice], elsewhere: Iterable[str], recalled: Recalled) -> str:
+    """Return what `seal` did; `elsewhere` are the anchors that hold their evidence, `recalled` is what was not read."""
     predicate = read_seal(bundle.statement)
     fields: dict[str, Json] = {
         "seal": path,
@@ -44,6 +44,8 @@ def sealed(bundle: Bundle, path: str, notices: Iterable[Notice], elsewhere: Iter
         "fingerprint": predicate.fingerprint().hex(),
         "statement": str(bundle.statement.digest()),
         **{key: predicate.to_json()[key] for key in ("suite", "root", "content_root", "totals", "supersedes")},
+        "files_not_reread": recalled.files,
+        "bytes_not_reread": recalled.bytes,
         "receipts": [receipt.to_json() for receipt in bundle.receipts],
         "published": list(elsewhere),
         "notices": [notice.to_json() for notice in notices],

@@ -3,14 +3,14 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from rich.filesize import decimal
-from rich.text import Text
 
 from mltrust.core.bundle import Bundle
 from mltrust.core.changes import Change, ChangeKind, Difference, changed_bytes
 from mltrust.core.manifest import Entry, Kind
 from mltrust.core.names import count, printable, shown
 from mltrust.core.receipt import Receipt
-from mltrust.core.report import Check, CheckKind, Notice, Outcome, Report, Verdict
+from mltrust.core.report import Check, CheckKind, Notice, Outcome, Recalled, Report, Verdict
+from mltrust.renderers.styled import Text
 from mltrust.statements.seal import SealPredicate, read_seal
 
 _VERDICTS = {Verdict.VERIFIED: "bold green", Verdict.FAILED: "bold red", Verdict.INCONCLUSIVE: "bold yellow"}
@@ -22,7 +22,7 @@ _MARGIN = " " * 21
 
 def report(found: Report, *, verbose: bool = False) -> Text:
     """Render a report: the verdict, each check, every difference, and what was not looked at."""
-    return _join(_report_lines(found, verbose=verbose))
+    return Text.lines(_report_lines(found, verbose=verbose))
 
 
 def _report_lines(found: Report, *, verbose: bool) -> Iterator[Text]:
@@ -58,6 +58,7 @@ def _check_lines(check: Check, *, verbose: bool = False) -> Iterator[Text]:
 
 def _unchecked(found: Report, *, limit: int | None) -> Iterator[Text]:
     """Say what a reader might believe was checked, and was not."""
+    yield from _not_reread(Recalled(found.scope.files_not_reread, found.scope.bytes_not_reread))
     skipped = [shown(path) for path in found.scope.left_out]
     if skipped:
         listed = ", ".join(skipped[:limit])
@@ -66,6 +67,12 @@ def _unchecked(found: Report, *, limit: int | None) -> Iterator[Text]:
         yield Text(f"  not checked  left out by the seal's rules: {listed}", style="dim")
     if found.content_only:
         yield Text("  not checked  who vouches for the seal (--content-only)", style="dim")
+
+
+def _not_reread(recalled: Recalled) -> Iterator[Text]:
+    if any(recalled):
+        what = f"{count(recalled.files, 'file')} ({count(recalled.bytes, 'byte')})"
+        yield Text(f"  not reread   {what}: unchanged since they were last read here", style="yellow")
 
 
 def changes(found: Iterable[Change], *, indent: int = 2, limit: int | None = None) -> Iterator[Text]:
@@ -128,19 +135,20 @@ def notices(found: Iterable[Notice]) -> Iterator[Text]:
         yield Text.assemble(("  note         ", "yellow"), f"{shown(notice.path)}: {printable(notice.message)}")
 
 
-def sealed(bundle: Bundle, path: str, found: Iterable[Notice], elsewhere: Sequence[str] = ()) -> Text:
-    """Render what `seal` did; `elsewhere` are the anchors that hold their evidence themselves."""
+def sealed(bundle: Bundle, path: str, found: Iterable[Notice], elsewhere: Sequence[str], recalled: Recalled) -> Text:
+    """Render what `seal` did; `elsewhere` are the anchors that hold their evidence, `recalled` is what was not read."""
     predicate = read_seal(bundle.statement)
     lines = [
         Text.assemble(("SEALED", "bold green"), f"  {shown(bundle.statement.subject[0].name)}  in {shown(path)}"),
         *_facts_of(predicate),
+        *_not_reread(recalled),
         *(_receipt_line(receipt) for receipt in bundle.receipts),
         *(Text(f"  published    {printable(name)}") for name in elsewhere),
         *notices(found),
     ]
     if not bundle.receipts and not elsewhere:
         lines.append(Text("  not anchored: nobody vouches for it yet", style="yellow"))
-    return _join(lines)
+    return Text.lines(lines)
 
 
 def _facts_of(predicate: SealPredicate) -> Iterator[Text]:
@@ -164,7 +172,7 @@ def receipts(bundle: Bundle, checks: Iterable[Check]) -> Text:
     lines = [Text(f"statement {bundle.statement.digest()}"), *(_receipt_line(receipt) for receipt in bundle.receipts)]
     if not bundle.receipts:
         lines.append(Text("  no receipts"))
-    return _join([*lines, *(line for check in checks for line in _voucher_lines(check))])
+    return Text.lines([*lines, *(line for check in checks for line in _voucher_lines(check))])
 
 
 def _voucher_lines(check: Check) -> Iterator[Text]:
@@ -179,7 +187,7 @@ def _voucher_lines(check: Check) -> Iterator[Text]:
 
 def tree(bundle: Bundle) -> Text:
     """Render a seal: what it states, every file, every tensor, and who signed and anchored it."""
-    return _join(_tree_lines(bundle))
+    return Text.lines(_tree_lines(bundle))
 
 
 def _tree_lines(bundle: Bundle) -> Iterator[Text]:
@@ -222,8 +230,4 @@ def difference(found: Difference, *, verbose: bool = False) -> Text:
     ]
     if found.same_content:
         lines.append(Text("  same weights, other files: every tensor and all metadata are equal", style="green"))
-    return _join(lines)
-
-
-def _join(lines: Iterable[Text]) -> Text:
-    return Text("\n").join(lines)
+    return Text.lines(lines)

@@ -16,8 +16,8 @@ NOISE = ("NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CI", "TERM", "COLUMNS", "LANG",
 NOISE += ("GITHUB_", "RUNNER_", "LC_", "PYTHONIOENCODING", "PYTHONUTF8", "PYTHONUNBUFFERED")
 BATCH = """
 import contextlib, io, json, sys
-from mltrust.cli.app import app
-done = []
+from mltrust.cli.commands import application
+app, done = application(), []
 for arguments in json.load(sys.stdin):
     out, err, code = (io.TextIOWrapper(io.BytesIO(), "utf-8", "backslashreplace") for _ in "12"), None, None
     out, err = out

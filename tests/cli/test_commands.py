@@ -130,7 +130,11 @@ def test_a_defect_is_never_a_finding(mltrust, model, error):
 
 
 def test_a_defect_while_starting(mltrust):
-    code = "import mltrust.cli.app as app\ndef crash(): raise ValueError('x')\napp.app = crash\napp.main()"
+    code = """
+from mltrust.cli import app, commands
+def crash(*_): raise ValueError("x")
+commands.application = crash
+app.main()"""
     assert mltrust.python(code).code == 4
 
 

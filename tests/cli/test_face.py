@@ -118,7 +118,7 @@ def test_progress_counts_every_byte(bare):
     class Counter:
         size = done = files = 0
 
-        def start(self, files, size):
+        def expect(self, files, size):
             self.files, self.size = files, size
 
         def advance(self, size):

@@ -1,0 +1,103 @@
+"""The commands, and the one place where their errors become messages and exit codes."""
+
+import sys
+from importlib import import_module
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from mltrust import __version__
+from mltrust.cli.console import Console
+from mltrust.cli.crash import show_crash
+from mltrust.cli.exits import Exit, for_error
+from mltrust.core.names import printable
+from mltrust.errors import MltrustError, UnreadableError
+
+# Each lives in the module of its name, as the function of that name, or as the `app` that holds several.
+_COMMANDS = {
+    "seal": "fingerprint an artifact, publish it, write its seal",
+    "verify": "tell whether the bytes are the sealed ones",
+    "show": "show a seal as a tree",
+    "diff": "name what differs between artifacts or seals",
+    "fingerprint": "print the fingerprint and nothing else",
+    "prove": "prove that one file or tensor is sealed",
+    "check": "check such a proof, offline",
+    "anchor": "publish seals through another anchor",
+    "anchors": "say who vouches for a seal",
+    "demo": "tell the whole story on a small real model",
+    "ledger": "look into a ledger: log, check, checkpoint, export, witness",
+    "ethereum": "look after transactions: deploy, status, resume",
+}
+
+
+class Guarded(TyperGroup):
+    """A group that lets no exception of a command through: each ends as a message and its exit code."""
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401  # the context type is private to Typer
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except MltrustError as error:
+            Console().error(error)
+            raise typer.Exit(for_error(error)) from error
+        except KeyboardInterrupt:
+            raise typer.Exit(Exit.INTERRUPTED) from None
+        except OSError as error:  # a path that cannot be looked at
+            trouble = UnreadableError(f"{error.filename or 'this machine'}: {error.strerror or error}")
+            Console().error(trouble)
+            raise typer.Exit(for_error(trouble)) from error
+        except Exception as error:
+            if hasattr(error, "exit_code") or isinstance(error, typer.Abort):  # Typer's own: usage errors, exits
+                if hasattr(error, "message"):  # it may quote a file name
+                    error.message = "\n".join(map(printable, str(error.message).split("\n")))
+                raise
+            show_crash(error)
+            raise typer.Exit(Exit.INTERNAL) from error
+
+
+def application(first: str | None = None) -> typer.Typer:
+    """Return the application: with the one command that the `first` argument names, or else with all of them.
+
+    To import every command, and to have Typer read all their options, takes longer than some of them run.
+    """
+    app = typer.Typer(
+        cls=Guarded,
+        name="mltrust",
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    )
+    app.callback()(root)
+    for name in [first] if first in _COMMANDS else _COMMANDS:
+        module = import_module(f"mltrust.cli.{name}")
+        if hasattr(module, "app"):
+            app.add_typer(module.app, name=name, short_help=_COMMANDS[name])
+        else:
+            app.command(name, short_help=_COMMANDS[name])(getattr(module, name))
+    return app
+
+
+def _show_version(value: bool) -> None:  # Typer calls it with the flag
+    if value:
+        sys.stdout.write(f"mltrust {__version__}\n")
+        raise typer.Exit(Exit.OK)
+
+
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Fingerprint, seal, anchor and verify machine-learning models and datasets, tensor by tensor.
+
+    \b
+    mltrust seal model/        write model/mltrust.seal.json and publish it in your ledger
+    mltrust verify model/      tell whether the bytes are the sealed ones, and which tensor differs
+    mltrust demo               the whole story in ten seconds
+
+    \b
+    Exit codes: 0 verified or done, 1 verification failed, 2 usage, 3 could not decide or read,
+    4 internal error, 130 interrupted.
+    """

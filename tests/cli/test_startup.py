@@ -1,0 +1,87 @@
+"""What a command loads before it works: never measured in seconds, but in what is there when it ends."""
+
+import ast
+
+import pytest
+
+LOADED = """
+import sys
+import typer.core, typer.main
+before = set(sys.modules)  # versions of Typer differ in what they bring along
+from mltrust.cli.app import main
+try:
+    main()
+finally:
+    print(sorted(set(sys.modules) - before), file=sys.stderr)
+"""
+DRAWING = {"rich.console", "rich.text", "rich.progress"}
+CHOOSING = {"pathspec"}  # the default patterns do without
+ASKING = {"mltrust.opening", "mltrust.configuration", "mltrust.core.note", "cryptography", "tomllib", "getpass"}
+OTHERS = {"numpy", "safetensors", "git", "dask", "mltrust.anchors.ledger", "mltrust.cli.ledger", "mltrust.cli.ethereum"}
+
+
+def loaded(mltrust, *arguments):
+    done = mltrust.python(LOADED, *arguments)
+    assert done.code == 0, done.err
+    return set(ast.literal_eval(done.err))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "never"),
+    [
+        (["fingerprint"], DRAWING | CHOOSING | ASKING | OTHERS | {"mltrust.cli.verify", "mltrust.renderers.text"}),
+        (["verify", "--content-only"], DRAWING | CHOOSING | ASKING | OTHERS | {"mltrust.cli.seal"}),
+        (["seal", "--no-anchor"], DRAWING | CHOOSING | ASKING | OTHERS | {"mltrust.cli.verify"}),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_a_command_loads_only_what_it_needs(mltrust, arguments, never):
+    file = mltrust.cwd / "plain"
+    file.mkdir()
+    (file / "file.bin").write_bytes(b"x")
+    if arguments[0] == "verify":
+        assert mltrust("seal", file, "--no-anchor").code == 0
+    assert loaded(mltrust, *arguments, str(file)) & never == set()
+
+
+def test_what_is_left_out_above_is_loaded_where_it_is_needed(mltrust, model):
+    """The names above are those of real modules, and the check sees them."""
+    found = loaded(mltrust, "verify", str(model), "--color", "always")
+    assert (DRAWING - {"rich.progress"}) | (ASKING - {"getpass"}) | {"mltrust.anchors.ledger"} <= found
+    assert loaded(mltrust, "fingerprint", str(model), "--exclude", "*.txt") >= CHOOSING
+
+
+def test_importing_the_library_builds_no_model(mltrust):
+    code = """
+import mltrust.api
+from mltrust.core.model import Document
+def below(kind):
+    return [each for child in kind.__subclasses__() for each in (child, *below(child))]
+print([kind.__name__ for kind in below(Document) if kind.__pydantic_complete__], len(below(Document)) > 5)
+"""
+    assert mltrust.python(code).out == "[] True\n"
+
+
+def test_packages_are_looked_through_once(mltrust):
+    code = """
+import importlib.metadata as metadata, sys
+looks, real = [], metadata.distributions
+metadata.distributions = lambda *_, **__: looks.append(1) or real()
+from mltrust.cli.app import main
+try:
+    main()
+finally:
+    print(len(looks), file=sys.stderr)
+"""
+    (mltrust.cwd / "file").write_bytes(b"x")
+    assert mltrust.python(code, "fingerprint", "file").err == "1\n"
+
+
+def test_nothing_is_walked_over_when_it_ends(mltrust):
+    code = """
+import atexit, gc, sys
+atexit.register(lambda: print(gc.isenabled(), gc.get_freeze_count() > 1000, file=sys.stderr))
+from mltrust.cli.app import main
+main()
+"""
+    assert mltrust.python(code, "--version").err == "False True\n"
