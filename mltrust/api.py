@@ -2,40 +2,38 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from os import PathLike
 from pathlib import Path
 
 from mltrust import operations, registry
-from mltrust.core.bundle import MEDIA_TYPE, Bundle
+from mltrust.artifacts import AnyPath, Artifact, LocalArtifact, open_artifact
+from mltrust.core.bundle import Bundle
 from mltrust.core.changes import Difference
 from mltrust.core.digest import BLAKE3, Suite, suite_for, suite_named
-from mltrust.core.exclusion import DEFAULT_EXCLUDE, Exclusions
+from mltrust.core.exclusion import Exclusions
 from mltrust.core.manifest import Manifest
 from mltrust.core.proof import MAX_PROOF_BYTES, Proof
-from mltrust.core.report import Check, Notice, Report
+from mltrust.core.report import Check, Notice, Recalled, Report
+from mltrust.disk.digest_cache import DigestCache
 from mltrust.disk.documents import read_document
-from mltrust.errors import ArtifactError, FormatError, MltrustError, UnreadableError, UsageError, WriteError
-from mltrust.interfaces import Anchor, ArtifactReader, ArtifactSource, Means, Progress, Silent, Trust
+from mltrust.engines.remembering import RememberingEngine
+from mltrust.errors import FormatError, MltrustError, UsageError, WriteError
+from mltrust.interfaces import Anchor, ArtifactReader, EnginePlug, Means, Progress, Settings, Silent, Trust
 from mltrust.operations.diff import Side
 from mltrust.operations.seal import Labels
-from mltrust.sealfile import SealFile, put, read_seal_file, seal_file, seal_path
+from mltrust.sealfile import SealFile, put, read_seal_file
 from mltrust.statements.seal import SealPredicate, fingerprint_of, read_seal
-
-AnyPath = str | PathLike[str]
-_MEDIA_MARK = MEDIA_TYPE.encode()
-_HEAD = 256
-_WILD = re.compile(r"[*?\[\]\\!# ]")
 
 
 @dataclass(frozen=True)
 class Sealed:
-    """What `seal` did: the bundle, the file it was written to, and what is worth knowing."""
+    """What `seal` did: the bundle, the file it was written to, what is worth knowing, and what was not reread."""
 
     bundle: Bundle
     path: Path
     notices: tuple[Notice, ...]
+    recalled: Recalled
 
     @property
     def predicate(self) -> SealPredicate:
@@ -65,24 +63,26 @@ def seal(
     exclude: Sequence[str] = (),
     annotations: Mapping[str, str] | None = None,
     means: Means | None = None,
+    cache: DigestCache | None = None,
 ) -> Sealed:
     """Seal a file or folder and write the seal file, after every one of `anchors` has published its statement.
 
-    `exclude` adds gitignore patterns to those left out by default; all of them are written into the seal.
+    `exclude` adds gitignore patterns to those left out by default; all of them are written into the seal. With a
+    `cache`, files that are unchanged since they were last read on this machine are not read again.
     """
-    path = Path(artifact)
-    target = Path(output) if output else seal_path(path)
-    if target.is_dir() or not target.parent.is_dir():  # known before anything is read or published
-        raise WriteError(f"{target}: cannot be written", hint="Name a file in a folder that is there.")
-    source = _source(path, _exclusions(path, target, exclude), name)
+    means = means or default_means()
+    place = open_artifact(artifact, means.remote)
+    target = place.target(output)
+    source = place.source(place.exclusions(target, exclude), name)
     seen = SealFile.read(target) if target.exists() else None
     previous = seen.bundle if seen else None
     labels = Labels(source.name, dict(annotations or {}))
-    bundle, found = operations.seal(source, means or default_means(), suite_for(suite), labels, previous)
+    means = _remembering(means, cache, place.path)
+    bundle, found = operations.seal(source, means, suite_for(suite), labels, previous)
     bundle = _published(operations.Placed(bundle, target), anchors)
     if bundle != previous:  # what says the same stays as it is, to the byte
         bundle = put(target, bundle, seen)
-    return Sealed(bundle, target, found)
+    return Sealed(bundle, target, found, means.recalled)
 
 
 def _published(seal: operations.Placed, anchors: Sequence[Anchor]) -> Bundle:
@@ -101,24 +101,33 @@ def _published(seal: operations.Placed, anchors: Sequence[Anchor]) -> Bundle:
     return bundle
 
 
-def verify(artifact: AnyPath, *, trust: Trust, seal: AnyPath | None = None, means: Means | None = None) -> Report:
-    """Verify a file or folder against its seal and whoever `trust` names; `Report.require()` raises on less."""
-    path = Path(artifact)
-    if not path.exists():
-        raise ArtifactError(str(path), "does not exist")
-    file = seal_file(Path(seal)) if seal else seal_path(path)
-    bundle = read_seal_file(file)
-    source = _source(path, _sealed_exclusions(bundle))
-    return operations.verify(source, operations.Placed(bundle, file), trust, means or default_means())
+def verify(
+    artifact: AnyPath,
+    *,
+    trust: Trust,
+    seal: AnyPath | None = None,
+    means: Means | None = None,
+    quick: DigestCache | None = None,
+) -> Report:
+    """Verify a file or folder against its seal and whoever `trust` names; `Report.require()` raises on less.
+
+    With a cache as `quick`, files that are unchanged since they were last read on this machine, as far as the file
+    system can tell, are not read again; the report says how many. Without it, all bytes are read, whatever is cached.
+    """
+    means = means or default_means()
+    place = open_artifact(artifact, means.remote)
+    sealed = place.sealed(seal)
+    source = place.source(_sealed_exclusions(sealed.bundle))
+    return operations.verify(source, sealed, trust, _remembering(means, quick, place.path))
 
 
 def fingerprint(
     artifact: AnyPath, *, suite: str = "blake3", exclude: Sequence[str] = (), means: Means | None = None
 ) -> Fingerprint:
     """Fingerprint a file or folder: the same value as its seal states, made with the same exclusions and suite."""
-    path = Path(artifact)
     means = means or default_means()
-    source = _source(path, _exclusions(path, seal_path(path), exclude))
+    place = open_artifact(artifact, means.remote)
+    source = place.source(place.exclusions(None, exclude))
     chosen = suite_for(suite)
     reading = operations.fingerprint(source, means, chosen)
     manifest, parameters = reading.manifest, operations.parameters_for(source, reading.readers)
@@ -128,11 +137,12 @@ def fingerprint(
 def diff(before: AnyPath, after: AnyPath, *, means: Means | None = None) -> Difference:
     """Compare two sides, each an artifact or a seal file; an artifact is read as the other side's seal was."""
     means = means or default_means()
-    seals = [read_seal_file(Path(side), whole=True) if _is_seal(Path(side)) else None for side in (before, after)]
+    places = [open_artifact(side, means.remote) for side in (before, after)]
+    seals = [place.as_seal() for place in places]
     rule = seals[0] or seals[1]
     sides = [
-        _read_side(Path(side), rule, means) if bundle is None else Side(str(side), bundle.manifest)
-        for side, bundle in zip((before, after), seals, strict=True)
+        _read_side(place, rule, means) if bundle is None else Side(place.shown, bundle.manifest)
+        for place, bundle in zip(places, seals, strict=True)
     ]
     if len({read_seal(bundle.statement).suite for bundle in seals if bundle}) > 1:
         raise UsageError("the two seals are of different suites", hint="Seal one of the artifacts again with --suite.")
@@ -149,7 +159,7 @@ def check(proof: AnyPath, *, trust: Trust, content: AnyPath | None = None, means
     found = Proof.parse(read_document(Path(proof), MAX_PROOF_BYTES), str(proof))
     if content is not None and Path(content).is_dir():
         raise UsageError(f"{content} is a folder: a proof speaks of one file", hint="Name the file itself.")
-    source = _source(Path(content), ()) if content is not None else None
+    source = LocalArtifact(Path(content)).source(()) if content is not None else None
     return operations.check(found, trust, source, means or default_means())
 
 
@@ -186,27 +196,30 @@ def consult(seal: AnyPath, trust: Trust, *, refresh: bool = False) -> tuple[Bund
     return bundle, list(operations.vouching(bundle.statement, bundle.receipts, bundle.signatures, trust, found.path))
 
 
-def default_means(jobs: int | None = None, progress: Progress | None = None, engine: str = "threads") -> Means:
-    """Return every installed reader, the opaque one last, and an engine with `jobs` threads (None: one a core)."""
+def default_means(
+    jobs: int | None = None,
+    progress: Progress | None = None,
+    engine: str = "threads",
+    remote: Mapping[str, Settings] | None = None,
+) -> Means:
+    """Return every installed reader, the opaque one last, and the engine of a URI, such as `dask://HOST:PORT`.
+
+    `jobs` is how much it does at once: threads, or pieces of work on a cluster (None: what suits it). `remote` holds
+    the settings of remote sources by scheme, such as `{"s3": {"endpoint_url": "https://..."}}`.
+    """
     known = sorted(registry.names("readers"), key=lambda name: name == "opaque")
     readers: list[ArtifactReader] = [registry.load("readers", name)() for name in known]
-    return Means(readers, registry.load("engines", engine)(jobs), progress or Silent())
+    plug: type[EnginePlug] = registry.load("engines", re.split("[:+]", engine, maxsplit=1)[0])
+    return Means(readers, plug.from_uri(engine, jobs), progress or Silent(), remote or {})
 
 
-def _source(path: Path, exclude: Sequence[str], name: str | None = None) -> ArtifactSource:
-    source: ArtifactSource = registry.load("sources", "local")(path, exclude, name)
-    return source
-
-
-def _exclusions(artifact: Path, target: Path, extra: Sequence[str]) -> tuple[str, ...]:
-    """Return the effective patterns for a folder: the defaults, the seal itself, and what the caller adds."""
-    if not artifact.is_dir():
-        return ()
-    patterns = [*DEFAULT_EXCLUDE, *extra]
-    inside = target.parent.resolve() / target.name  # a link under that name is replaced, not followed
-    if inside.is_relative_to(artifact.resolve()):
-        patterns.append("/" + _WILD.sub(r"\\\g<0>", inside.relative_to(artifact.resolve()).as_posix()))
-    return tuple(dict.fromkeys(patterns))
+def _remembering(means: Means, cache: DigestCache | None, artifact: Path | None) -> Means:
+    if cache is None or artifact is None:  # what lies elsewhere is read again each time
+        return means
+    where = artifact.resolve()
+    if cache.folder.resolve().is_relative_to(where):
+        raise UsageError(f"the digest cache {cache.folder} lies in the artifact", hint="Keep it elsewhere.")
+    return replace(means, engine=RememberingEngine(means.engine, cache, str(where)))
 
 
 def _sealed_exclusions(bundle: Bundle) -> tuple[str, ...]:
@@ -218,23 +231,12 @@ def _sealed_exclusions(bundle: Bundle) -> tuple[str, ...]:
     return patterns
 
 
-def _is_seal(path: Path) -> bool:
-    """Tell a seal file from an artifact that is a file, by its first lines."""
-    if not path.is_file():
-        return False
-    try:
-        with path.open("rb") as opened:
-            return _MEDIA_MARK in opened.read(_HEAD)
-    except OSError as error:
-        raise UnreadableError(f"{path}: cannot be read: {error.strerror or error}") from error
-
-
-def _read_side(path: Path, rule: Bundle | None, means: Means) -> Side:
+def _read_side(place: Artifact, rule: Bundle | None, means: Means) -> Side:
     suite: Suite = BLAKE3
-    exclude = _exclusions(path, seal_path(path), ())
+    exclude = place.exclusions(None)
     if rule is not None:
         predicate = read_seal(rule.statement)
-        suite, exclude = suite_named(predicate.suite), predicate.parameters.exclude if path.is_dir() else ()
-    source = _source(path, exclude)
-    reading = operations.read_found(source, means, suite)
-    return Side(str(path), reading.manifest, source, reading)
+        suite, exclude = suite_named(predicate.suite), predicate.parameters.exclude if place.is_folder() else ()
+    source = place.source(exclude)
+    reading = operations.read_found(source, means, suite, keep_files=True)
+    return Side(place.shown, reading.manifest, source, reading)

@@ -8,6 +8,9 @@ A configuration is TOML, closed (an unknown key is the user's error, never passe
     [ethereum.sepolia]                    settings of the anchor ethereum:sepolia, one table for each URI
     rpc = ["https://one.example", "https://two.example"]
 
+    [remote.s3]                           settings of all artifacts s3://..., one table for each scheme
+    endpoint_url = "https://s3.example"
+
     [trust]                               whom verify asks where nobody is named on the command line
     require = ["release"]                 each of these must vouch,
     at_least = 1                          and so must this many
@@ -38,13 +41,14 @@ _TRUST = frozenset({"require", "at_least", "of"})
 
 @dataclass(frozen=True)
 class Configuration:
-    """What one file says; `where` names it in messages, `settings` are by URI, `trust` is the table as it stands."""
+    """What one file says; `where` names it in messages, `settings` are by URI, `remote` is by scheme."""
 
     where: str = "configuration"
     names: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, Settings] = field(default_factory=dict)
     trust_table: Mapping[str, object] | None = None
     base: Path = Path()
+    remote: Mapping[str, Settings] = field(default_factory=dict)
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -63,8 +67,8 @@ class Configuration:
     def _of(cls, tables: Mapping[str, Any], where: str, base: Path) -> Self:
         schemes = registry.names("anchors")
         for key, value in tables.items():
-            if key not in ("anchors", "trust", *schemes):
-                known = ", ".join(("anchors", "trust", *schemes))
+            if key not in ("anchors", "trust", "remote", *schemes):
+                known = ", ".join(("anchors", "trust", "remote", *schemes))
                 raise UsageError(f"{where}: unknown key {ascii(key)[:80]}", hint=f"Known: {known}.")
             if not isinstance(value, dict):
                 raise UsageError(f"{where}: {key} must be a table", hint=f"Write [{key}].")
@@ -76,14 +80,20 @@ class Configuration:
                     hint = f'Write [{scheme}."WHERE"], WHERE being what follows {scheme}: in the URI.'
                     raise UsageError(f"{where}: {scheme}.{ascii(rest)[:80]} must be a table", hint=hint)
                 settings[opening.canonical(f"{scheme}:{rest}", base)] = table
-        return cls(where, names, settings, tables.get("trust"), base)
+        remote = tables.get("remote", {})
+        for scheme, table in remote.items():
+            if scheme == "local" or scheme not in registry.names("sources") or not isinstance(table, dict):
+                hint = "Write a table such as [remote.s3]."
+                raise UsageError(f"{where}: remote.{ascii(scheme)[:80]} is not what is set for a source", hint=hint)
+        return cls(where, names, settings, tables.get("trust"), base, remote)
 
     def over(self, other: "Configuration") -> "Configuration":
         """Return this configuration laid over `other`; `[trust]` is this one's alone."""
         settings = dict(other.settings)
         for uri, table in self.settings.items():
             settings[uri] = {**settings.get(uri, {}), **table}
-        return Configuration(self.where, {**other.names, **self.names}, settings, self.trust_table, self.base)
+        remote = {**other.remote, **self.remote}
+        return Configuration(self.where, {**other.names, **self.names}, settings, self.trust_table, self.base, remote)
 
     def uri(self, name: str) -> str:
         """Return the URI of a short name; anything else is taken for a URI."""

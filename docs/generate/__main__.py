@@ -6,7 +6,7 @@ from pathlib import Path
 from reference import commands, reference  # noqa: F401  # the tests look at the commands
 from schemas import schemas
 
-from mltrust.cli.app import app  # noqa: F401  # the tests walk over it
+from mltrust.cli.commands import application  # noqa: F401  # the tests walk over it
 
 DOCS = Path(__file__).parent.parent
 

@@ -9,7 +9,7 @@ from typing import Any, Union, get_args, get_origin
 
 from typer import Typer
 
-from mltrust.cli.app import app
+from mltrust.cli.commands import application
 from mltrust.cli.exits import Exit
 
 EXITS = {
@@ -33,7 +33,7 @@ def reference() -> Iterator[str]:
     yield "defect happened."
     yield ""
     yield from _table(["exit code", "meaning"], [[f"**{code.value}**", meaning] for code, meaning in EXITS.items()])
-    for name, command in commands(app):
+    for name, command in commands(application()):
         yield ""
         yield f"## mltrust {name}"
         yield ""

@@ -57,6 +57,7 @@ def schemas() -> dict[str, Json]:
             "sealed", "What seal did",
             seal=(str, ...), name=(str, ...), fingerprint=(Hex256, ...), statement=entry["digest"], suite=(str, ...),
             root=(Hex256, ...), content_root=hash_or_null, totals=totals, supersedes=(DigestText | None, ...),
+            files_not_reread=(int, ...), bytes_not_reread=(int, ...),
             receipts=receipts, published=(list[str], ...), notices=notices,
         ),
         "fingerprint": _result(

@@ -1,4 +1,4 @@
-"""Many small pieces of work, shared with copies of this process: whoever is free takes the next batch.
+"""Many small pieces of work, shared with copies of this process: whoever is free takes the next piece.
 
 A copy (`fork`) needs nothing sent to it and starts in milliseconds. It is made only while this process has a
 single thread: a lock that another thread holds at that moment would stay locked in the copy for ever.
@@ -8,7 +8,7 @@ import gc
 import os
 import signal
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from mmap import mmap
 from typing import NoReturn
@@ -16,8 +16,8 @@ from typing import NoReturn
 from mltrust.core.digest import DIGEST_SIZE
 
 _NUMBER = struct.Struct("=I")
-_MAX_BATCHES = 4096 // _NUMBER.size  # as many numbers as the smallest pipe holds
-_MAX_COPIES = 7  # beyond, they wait for the file system
+_MAX_PIECES = 4096 // _NUMBER.size  # as many numbers as the smallest pipe holds
+_MAX_COPIES = 7  # beyond, they wait for the file system and for this process
 _DONE = 1
 
 
@@ -29,35 +29,48 @@ def may_fork() -> bool:
         return False
 
 
-def digests(
-    count: int, digest: Callable[[int], bytes], helpers: int, advance: Callable[[range], None]
-) -> Iterator[bytes]:
-    """Yield `digest(i)` for every i below `count`, worked out by this process and `helpers` copies of it.
+class SharedWork:
+    """The digests of `count` things, being worked out by copies of this process from the start.
 
-    `advance` hears which batches are done. A copy that meets trouble leaves its batch undone; this process
-    then does it again, and raises what it meets.
+    `digests` returns those of a range of indexes, joined.
+
+    This process may do something else meanwhile; it joins in when it is asked to `finish`. Whoever begins work ends
+    it by `finish` or `abandon`: copies are waited for there.
     """
-    work = _Work(count, digest)
-    copies: list[int] = []
-    try:
+
+    def __init__(self, count: int, digests: Callable[[range], bytes], copies: int) -> None:
+        self._work = _Work(count, digests)
+        self._copies: list[int] = []
         with suppress(OSError), _interrupts_waiting() as mask:  # no more processes to be had: fewer do it
-            copies.extend(work.copy(mask) for _ in range(min(helpers, _MAX_COPIES)))
-        untold = list(range(work.batches))
-        for batch in work.tickets():
-            work.do(batch)
-            untold = [other for other in untold if not work.tell(other, advance)]
-    finally:
-        for _ in work.tickets():  # after trouble: nothing more to do for the copies
+            self._copies.extend(self._work.copy(mask) for _ in range(min(copies, _MAX_COPIES)))
+
+    def finish(self, advance: Callable[[range], None]) -> Sequence[bytes]:
+        """Return the digests in order; `advance` hears which pieces are done.
+
+        A copy that meets trouble leaves its piece undone; this process then does it again, and raises what it meets.
+        """
+        work, told = self._work, 0
+        try:
+            for piece in work.tickets():
+                work.do(piece)
+                told = work.tell(told, advance)
+        finally:
+            self.abandon()
+        for piece in range(told, work.pieces):
+            if not work.is_done(piece):
+                work.do(piece)
+        work.tell(told, advance)
+        return work.found()
+
+    def abandon(self) -> None:
+        """Leave what nobody has taken, and wait for the copies to end."""
+        for _ in self._work.tickets():
             pass
-        for copy in copies:
+        for copy in self._copies:
             with suppress(ChildProcessError):  # where SIGCHLD is ignored, the system has waited for us
                 os.waitpid(copy, 0)
-        work.close()
-    for batch in untold:
-        if not work.is_done(batch):
-            work.do(batch)
-        work.tell(batch, advance)
-    return work.found()
+        self._copies.clear()
+        self._work.close()
 
 
 @contextmanager
@@ -71,21 +84,22 @@ def _interrupts_waiting() -> Iterator[set[int]]:
 
 
 class _Work:
-    """Batches of indexes; their numbers wait in a pipe, the digests go to memory that all copies share."""
+    """Pieces of a range of indexes; their numbers wait in a pipe, the digests go to memory that all copies share."""
 
-    def __init__(self, count: int, digest: Callable[[int], bytes]) -> None:
-        self._count, self._digest = count, digest
-        self._size = -(-count // _MAX_BATCHES)
-        self.batches = -(-count // self._size)
+    def __init__(self, count: int, digests: Callable[[range], bytes]) -> None:
+        self._count, self._digests = count, digests
+        self._size = -(-count // _MAX_PIECES)
+        self.pieces = -(-count // self._size)
         self._found = mmap(-1, count * DIGEST_SIZE)
-        self._done = mmap(-1, self.batches)
+        self._done = mmap(-1, self.pieces)
         self._tickets, end = os.pipe()
-        os.write(end, b"".join(_NUMBER.pack(batch) for batch in range(self.batches)))
+        os.write(end, b"".join(_NUMBER.pack(piece) for piece in range(self.pieces)))
         os.close(end)
+        self._open = True
 
     def tickets(self) -> Iterator[int]:
-        """Take the numbers of batches nobody has taken yet, one by one."""
-        while ticket := os.read(self._tickets, _NUMBER.size):
+        """Take the numbers of pieces nobody has taken yet, one by one."""
+        while self._open and (ticket := os.read(self._tickets, _NUMBER.size)):
             yield _NUMBER.unpack(ticket)[0]
 
     def copy(self, mask: set[int]) -> int:
@@ -102,38 +116,40 @@ class _Work:
             signal.signal(signal.SIGINT, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             gc.disable()  # a collection would only touch, and so copy, the memory both processes share
-            for batch in self.tickets():
+            for piece in self.tickets():
                 if os.getppid() != first:  # it was killed: nobody will read what is found
                     break
-                self.do(batch)
+                self.do(piece)
         finally:  # whatever the trouble is, the first process meets it again
             os._exit(0)
 
-    def do(self, batch: int) -> None:
-        """Work one batch out."""
-        batch_range = self._range(batch)
-        found = b"".join([self._digest(index) for index in batch_range])
-        self._found[batch_range.start * DIGEST_SIZE : batch_range.stop * DIGEST_SIZE] = found
-        self._done[batch] = _DONE
+    def do(self, piece: int) -> None:
+        """Work one piece out."""
+        indexes = self._range(piece)
+        self._found[indexes.start * DIGEST_SIZE : indexes.stop * DIGEST_SIZE] = self._digests(indexes)
+        self._done[piece] = _DONE
 
-    def is_done(self, batch: int) -> bool:
-        """Tell whether anybody has worked `batch` out."""
-        return self._done[batch] == _DONE
+    def is_done(self, piece: int) -> bool:
+        """Tell whether anybody has worked `piece` out."""
+        return self._done[piece] == _DONE
 
-    def tell(self, batch: int, advance: Callable[[range], None]) -> bool:
-        """Let `advance` hear of `batch` if it is done; return whether it is."""
-        done = self.is_done(batch)  # asked once: a copy may finish the batch at any moment
-        if done:
-            advance(self._range(batch))
-        return done
+    def tell(self, told: int, advance: Callable[[range], None]) -> int:
+        """Let `advance` hear of the pieces done after the first `told`, as far as none is missing; return how many."""
+        while told < self.pieces and self.is_done(told):
+            advance(self._range(told))
+            told += 1
+        return told
 
-    def found(self) -> Iterator[bytes]:
-        """Yield the digests in order."""
-        return (self._found[at : at + DIGEST_SIZE] for at in range(0, self._count * DIGEST_SIZE, DIGEST_SIZE))
+    def found(self) -> list[bytes]:
+        """Return the digests in order."""
+        found = bytes(self._found)
+        return [found[at : at + DIGEST_SIZE] for at in range(0, len(found), DIGEST_SIZE)]
 
     def close(self) -> None:
         """Close the pipe."""
-        os.close(self._tickets)
+        if self._open:
+            self._open = False
+            os.close(self._tickets)
 
-    def _range(self, batch: int) -> range:
-        return range(batch * self._size, min((batch + 1) * self._size, self._count))
+    def _range(self, piece: int) -> range:
+        return range(piece * self._size, min((piece + 1) * self._size, self._count))

@@ -7,15 +7,16 @@ Three lanes, because three kinds of work want three kinds of care:
 - other large segments are handed out largest first, one to a thread; reading and hashing both release
   the interpreter lock, so two streams on two cores beat one stream on two threads;
 - small ones go through one loop in one thread: the interpreter lock makes a second thread slower. Where there
-  are many, and this process may be copied, copies of it share them.
+  are many, and this process may be copied, copies of it share them, and begin while the next batch is being listed.
+  Where bytes come over a network, reading is waiting, and many threads wait at once.
 """
 
 import os
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import ClassVar
+from typing import Any, ClassVar, Self, TypeVar
 
 from mltrust.core.digest import Hasher, Suite
 from mltrust.engines import shared
@@ -25,9 +26,13 @@ from mltrust.interfaces import ArtifactSource, OpenFile, Progress, Segment
 SMALL = 256 * 1024
 BLOCK = 1024 * 1024
 WIDE_BLOCK = 8 * BLOCK
-_BATCH = 64
+_PIECE = 64
 _MANY = 2000  # small segments that pay for copies of the process
 _MAX_JOBS = 256
+_READERS = 32  # threads that wait for small segments from a network
+_STREAMS = 8  # and for large ones
+
+_T = TypeVar("_T")
 
 
 class ThreadsEngine:
@@ -40,11 +45,29 @@ class ThreadsEngine:
             raise UsageError(f"{jobs} jobs make no sense", hint=f"Choose 1 to {_MAX_JOBS}.")
         self.jobs = jobs or _usable_cores()
 
+    @classmethod
+    def from_uri(cls, uri: str, jobs: int | None) -> Self:
+        """Return the engine: `threads` is all of its URI."""
+        if uri != cls.name:
+            raise UsageError(f"{ascii(uri)[:80]} names no engine", hint=f"Write {cls.name}.")
+        return cls(jobs)
+
     def digest(
-        self, segments: Sequence[Segment], source: ArtifactSource, suite: Suite, progress: Progress
-    ) -> Sequence[bytes]:
-        """Return the digest of every segment, in the order given."""
-        return _Run(segments, source, suite, progress, self.jobs).digests()
+        self, batches: Iterable[Sequence[Segment]], source: ArtifactSource, suite: Suite, progress: Progress
+    ) -> Generator[Sequence[bytes], None, None]:
+        """Yield the digests of every batch in turn; copies of the process work while the next one is being listed."""
+        run: _Run | None = None
+        try:
+            for batch in batches:
+                found = run.finish() if run else None
+                run = _Run(batch, source, suite, progress, self.jobs)
+                if found is not None:
+                    yield found
+            if run:
+                yield run.finish()
+        finally:
+            if run:
+                run.abandon()
 
 
 def _usable_cores() -> int:
@@ -53,7 +76,7 @@ def _usable_cores() -> int:
 
 
 class _Run:
-    """One call of `digest`: the work split into lanes, and the threads that empty them."""
+    """One batch: the work split into lanes, and whoever empties them."""
 
     def __init__(
         self, segments: Sequence[Segment], source: ArtifactSource, suite: Suite, progress: Progress, jobs: int
@@ -61,21 +84,30 @@ class _Run:
         self.segments, self.source, self.suite, self.progress, self.jobs = segments, source, suite, progress, jobs
         self.found: list[bytes] = [b""] * len(segments)
         self.stop = threading.Event()
-        order = sorted(range(len(segments)), key=lambda index: segments[index].length, reverse=True)
+        order = sorted((i for i, s in enumerate(segments) if s.length > SMALL), key=self._length, reverse=True)
         fair_share = sum(segment.length for segment in segments) / jobs
         self.wide = [i for i in order if jobs > 1 and segments[i].length > max(fair_share, WIDE_BLOCK)]
-        self.large = deque(i for i in order[len(self.wide) :] if segments[i].length > SMALL)
-        self.small = deque(i for i in sorted(order[len(self.wide) + len(self.large) :]))
+        self.large = deque(order[len(self.wide) :])
+        self.small = [i for i, s in enumerate(segments) if s.length <= SMALL]
+        self.shared = self._share_small()
 
-    def digests(self) -> list[bytes]:
+    def _length(self, index: int) -> int:
+        return self.segments[index].length
+
+    def finish(self) -> list[bytes]:
         """Hash everything; the first trouble stops every thread and is raised here."""
-        if self.jobs > 1 and len(self.small) >= _MANY and shared.may_fork():
-            self._share_small()
+        self._take_shared()
         with ThreadPoolExecutor(max_workers=self.jobs + 1) as pool:
             for index in self.wide:
                 self.found[index] = self._hash_wide(self.segments[index], pool)
-            lanes = min(self.jobs, max(1, len(self.large) + bool(self.small)))
-            futures = [pool.submit(self._lane, small_first=lane == 0) for lane in range(lanes)]
+        pieces = _pieces(self.small, 1 if self.source.remote else _PIECE)
+        readers = min(_READERS if self.source.remote else 1, len(pieces))
+        streams = max(_STREAMS, self.jobs) if self.source.remote else self.jobs
+        lanes = max(readers, min(streams, len(self.large) + readers))
+        none: deque[Any] = deque()
+        with ThreadPoolExecutor(max_workers=max(lanes, 1)) as pool:
+            work = [(pieces if i < readers else none, self.large if i < streams else none) for i in range(lanes)]
+            futures = [pool.submit(self._lane, *each) for each in work]
             try:
                 for future in futures:
                     future.result()
@@ -83,50 +115,55 @@ class _Run:
                 self.stop.set()
         return self.found
 
-    def _lane(self, *, small_first: bool) -> None:
+    def abandon(self) -> None:
+        """End the copies, if nobody has waited for them."""
+        if self.shared is not None:
+            self.shared.abandon()
+
+    def _share_small(self) -> shared.SharedWork | None:
+        if self.jobs == 1 or len(self.small) < _MANY or self.source.remote or not shared.may_fork():
+            return None
+        read_each, digest = self.source.read_each, self.suite.digest
+        segments = [self.segments[index] for index in self.small]
+
+        def digests(indexes: range) -> bytes:
+            return b"".join(map(digest, read_each(segments[indexes.start : indexes.stop])))
+
+        return shared.SharedWork(len(segments), digests, self.jobs - 1)
+
+    def _take_shared(self) -> None:
+        if self.shared is None:
+            return
+        indexes, segments = self.small, self.segments
+
+        def advance(done: range) -> None:
+            self.progress.advance(sum(segments[indexes[at]].length for at in done))
+
+        work, self.shared = self.shared, None
+        for index, found in zip(indexes, work.finish(advance), strict=True):
+            self.found[index] = found
+        self.small = []
+
+    def _lane(self, pieces: deque[Sequence[int]], large: deque[int]) -> None:
         try:
-            if small_first:
-                self._hash_small()
+            while not self.stop.is_set() and (piece := _next(pieces)):
+                self._hash_small(piece)
             buffer = memoryview(bytearray(BLOCK))
-            while not self.stop.is_set():
-                try:
-                    index = self.large.popleft()
-                except IndexError:
-                    return
+            while not self.stop.is_set() and (index := _next(large)) is not None:
                 self.found[index] = self._hash_large(self.segments[index], buffer)
         except BaseException:
             self.stop.set()
             raise
 
-    def _share_small(self) -> None:
-        read, suite = self.source.read, self.suite
-        segments = [self.segments[index] for index in self.small]
-
-        def digest(at: int) -> bytes:
-            segment = segments[at]
-            return suite.digest(read(segment.file, segment.offset, segment.length))
-
-        def advance(done: range) -> None:
-            self.progress.advance(sum(segments[at].length for at in done))
-
-        for index, found in zip(self.small, shared.digests(len(segments), digest, self.jobs - 1, advance), strict=True):
-            self.found[index] = found
-        self.small.clear()
-
-    def _hash_small(self) -> None:
-        read, digest, found = self.source.read, self.suite.digest, self.found
-        while self.small and not self.stop.is_set():
-            done = 0
-            for _ in range(min(_BATCH, len(self.small))):
-                index = self.small.popleft()
-                segment = self.segments[index]
-                found[index] = digest(read(segment.file, segment.offset, segment.length))
-                done += segment.length
-            self.progress.advance(done)
+    def _hash_small(self, piece: Sequence[int]) -> None:
+        contents = self.source.read_each([self.segments[index] for index in piece])
+        for index, content in zip(piece, contents, strict=True):
+            self.found[index] = self.suite.digest(content)
+        self.progress.advance(sum(self.segments[index].length for index in piece))
 
     def _hash_large(self, segment: Segment, buffer: memoryview) -> bytes:
         hasher = self.suite.new()
-        with self.source.open(segment.file) as opened:
+        with self.source.open(*segment) as opened:
             position, end = segment.offset, segment.offset + segment.length
             while position < end and not self.stop.is_set():
                 block = _fill(opened, buffer[: end - position], position, segment)
@@ -139,7 +176,7 @@ class _Run:
         """Hash one segment with all threads, reading the next block meanwhile."""
         hasher: Hasher = self.suite.threaded(self.jobs)
         buffers = deque(memoryview(bytearray(WIDE_BLOCK)) for _ in range(2))
-        with self.source.open(segment.file) as opened:
+        with self.source.open(*segment) as opened:
             position, end = segment.offset, segment.offset + segment.length
             coming = pool.submit(_fill, opened, buffers[0][: end - position], position, segment)
             while position < end:
@@ -151,6 +188,18 @@ class _Run:
                 hasher.update(block)
                 self.progress.advance(len(block))
         return hasher.digest()
+
+
+def _pieces(indexes: Sequence[int], size: int) -> deque[Sequence[int]]:
+    return deque(indexes[at : at + size] for at in range(0, len(indexes), size))
+
+
+def _next(waiting: deque[_T]) -> _T | None:
+    """Take what waits first; other threads take, too."""
+    try:
+        return waiting.popleft()
+    except IndexError:
+        return None
 
 
 def _fill(opened: OpenFile, buffer: memoryview, position: int, segment: Segment) -> memoryview:

@@ -1,21 +1,29 @@
-"""Read an artifact: list, cut, hash, put together."""
+"""Read an artifact: list, cut, hash, put together. Files stream through in batches, so that millions need no room."""
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
-from itertools import chain, islice
+from itertools import islice
 
 from mltrust.core.changes import Change, ChangeKind
 from mltrust.core.digest import Suite
 from mltrust.core.lfs import is_pointer, may_be_pointer
-from mltrust.core.manifest import Entry, Manifest
-from mltrust.core.names import sort_key
+from mltrust.core.manifest import Manifest, ManifestBuilder
 from mltrust.errors import ArtifactError, FormatError
-from mltrust.interfaces import ArtifactReader, ArtifactSource, FileEntry, Means, Parts
+from mltrust.interfaces import ArtifactReader, ArtifactSource, FileEntry, Means, Parts, Segment
+from mltrust.operations.notices import NOTEWORTHY
+
+# The first batch is small, so that hashing begins early; the others are large, so that there are few.
+_FIRST_BATCH = 4096
+_BATCH = 65_536
 
 
 @dataclass
 class Reading:
     """What was read of an artifact.
+
+    `files` are those somebody may want to look into again: readers, notices, or, where asked for, all of them.
 
     `readers` are those that cut files into parts, in order, and the last one, which takes all others.
 
@@ -23,8 +31,8 @@ class Reading:
     `pointers` names the Git LFS pointers; both stay empty in a strict reading, which refuses such files.
     """
 
-    files: Sequence[FileEntry]
-    manifest: Manifest = field(default_factory=lambda: Manifest(()))
+    files: list[FileEntry] = field(default_factory=list)
+    manifest: Manifest = field(default_factory=lambda: ManifestBuilder().build())
     readers: Sequence[ArtifactReader] = ()
     used: set[str] = field(default_factory=set)
     malformed: dict[str, str] = field(default_factory=dict)
@@ -45,51 +53,120 @@ class Reading:
 
 def fingerprint(source: ArtifactSource, means: Means, suite: Suite) -> Reading:
     """Read an artifact that is to be sealed: a malformed file, a bare pointer or nothing at all is refused."""
-    reading = _read(source, means, suite, strict=True)
-    if not reading.files:
+    reading = _Reader(source, means, strict=True).read(suite)
+    if not reading.manifest.size:
         raise ArtifactError(source.name, "holds no files, so there is nothing to fingerprint")
     return reading
 
 
-def read_found(source: ArtifactSource, means: Means, suite: Suite) -> Reading:
-    """Read an artifact as it is found: a malformed file is a finding here, so it is hashed as a whole and noted."""
-    return _read(source, means, suite, strict=False)
+def read_found(source: ArtifactSource, means: Means, suite: Suite, *, keep_files: bool = False) -> Reading:
+    """Read an artifact as it is found: a malformed file is a finding here, so it is hashed as a whole and noted.
+
+    `keep_files` keeps all of `Reading.files`, for whoever wants to read any of them again.
+    """
+    return _Reader(source, means, strict=False, keep_files=keep_files).read(suite)
 
 
-def _read(source: ArtifactSource, means: Means, suite: Suite, *, strict: bool) -> Reading:
-    reading = Reading(sorted(source.files(), key=lambda file: sort_key(file.path)))
-    means.progress.start(len(reading.files), sum(file.size for file in reading.files))
-    parts = [_cut(file, source, means.readers, reading, strict=strict) for file in reading.files]
-    segments = [part.segments for part in parts]
-    digests = means.engine.digest(list(chain.from_iterable(segments)), source, suite, means.progress)
-    reading.manifest = Manifest.of(_entries(parts, map(len, segments), digests))
-    *special, rest = means.readers
-    reading.readers = (*(reader for reader in special if reader.name in reading.used), rest)
-    return reading
+@dataclass
+class _Batch:
+    """Some files in order, those among them that are cut into parts, by their place, and all their segments."""
+
+    files: Sequence[FileEntry]
+    parts: dict[int, Parts] = field(default_factory=dict)
+
+    def segments(self) -> list[Segment]:
+        if not self.parts:
+            return [Segment(file, 0, file.size) for file in self.files]
+        found: list[Segment] = []
+        for index, file in enumerate(self.files):
+            found.extend(self.parts[index].segments if index in self.parts else (Segment(file, 0, file.size),))
+        return found
+
+    def put_together(self, digests: Sequence[bytes], manifest: ManifestBuilder) -> None:
+        """Add the entries that the digests of the segments amount to; runs of whole files are added at once."""
+        done = used = 0
+        for index, parts in sorted(self.parts.items()):
+            self._add_whole(manifest, self.files[done:index], digests[used : used + index - done])
+            used += index - done
+            count = len(parts.segments)
+            manifest.add(parts.entry(digests[used : used + count]))
+            done, used = index + 1, used + count
+        self._add_whole(manifest, self.files[done:], digests[used:])
+
+    @staticmethod
+    def _add_whole(manifest: ManifestBuilder, files: Sequence[FileEntry], digests: Sequence[bytes]) -> None:
+        manifest.add_files([file.path for file in files], [file.size for file in files], digests)
 
 
-def _entries(parts: Sequence[Parts], counts: Iterable[int], digests: Sequence[bytes]) -> Iterator[Entry]:
-    coming = iter(digests)
-    return (part.entry(list(islice(coming, count))) for part, count in zip(parts, counts, strict=True))
+class _Reader:
+    """One reading of one artifact."""
 
+    def __init__(self, source: ArtifactSource, means: Means, *, strict: bool, keep_files: bool = False) -> None:
+        self._source, self._means, self._strict, self._keep_files = source, means, strict, keep_files
+        *self._cutters, self._rest = means.readers
+        self._endings = (*NOTEWORTHY, *(ending for reader in self._cutters for ending in reader.endings))
+        self._reading = Reading()
+        self._cut: deque[_Batch] = deque()
 
-def _cut(
-    file: FileEntry, source: ArtifactSource, readers: Sequence[ArtifactReader], reading: Reading, *, strict: bool
-) -> Parts:
-    """Let the first reader that accepts `file` cut it; the last reader accepts everything."""
-    if may_be_pointer(file.size) and is_pointer(source.read(file, 0, file.size)):
-        if strict:
+    def read(self, suite: Suite) -> Reading:
+        """List, cut, hash and put together, batch by batch."""
+        reading, manifest = self._reading, ManifestBuilder(eager=True)
+        with closing(self._means.engine.digest(self._segments(), self._source, suite, self._means.progress)) as found:
+            for digests in found:
+                self._cut.popleft().put_together(digests, manifest)
+        reading.manifest = manifest.build()
+        reading.readers = (*(reader for reader in self._cutters if reader.name in reading.used), self._rest)
+        return reading
+
+    def _segments(self) -> Iterator[list[Segment]]:
+        for files in _batches(self._source.files()):
+            self._means.progress.expect(len(files), sum([file.size for file in files]))
+            batch = _Batch(files)
+            for index, file in self._special(files):
+                if (parts := self._parts(file)) is not None:
+                    batch.parts[index] = parts
+            self._cut.append(batch)
+            yield batch.segments()
+
+    def _special(self, files: Sequence[FileEntry]) -> list[tuple[int, FileEntry]]:
+        """Return those that may be more than a file read as a whole: millions are not, so this is all they cost."""
+        endings = self._endings
+        if self._keep_files:
+            self._reading.files += files
+        return [each for each in enumerate(files) if each[1].path.endswith(endings) or may_be_pointer(each[1].size)]
+
+    def _parts(self, file: FileEntry) -> Parts | None:
+        """Let the first reader that accepts `file` cut it; None for a file that stays whole."""
+        if not self._keep_files and file.path.endswith(self._endings):
+            self._reading.files.append(file)
+        if may_be_pointer(file.size) and is_pointer(self._source.read(file, 0, file.size)):
+            self._meet_pointer(file)
+            return None
+        for reader in self._cutters:
+            if file.path.endswith(reader.endings) and reader.accepts(file):
+                return self._parts_by(reader, file)
+        return None
+
+    def _parts_by(self, reader: ArtifactReader, file: FileEntry) -> Parts | None:
+        try:
+            parts = reader.parts(file, self._source)
+        except FormatError as error:
+            if self._strict:
+                raise
+            self._reading.malformed[file.path] = error.what
+            return None
+        self._reading.used.add(reader.name)
+        return parts
+
+    def _meet_pointer(self, file: FileEntry) -> None:
+        if self._strict:
             hint = "Fetch the content first: git lfs pull"
             raise ArtifactError(file.path, "is a Git LFS pointer, not the content it stands for", hint=hint)
-        reading.pointers.add(file.path)
-        return readers[-1].parts(file, source)
-    reader = next(reader for reader in readers if reader.accepts(file))
-    try:
-        parts = reader.parts(file, source)
-    except FormatError as error:
-        if strict:
-            raise
-        reading.malformed[file.path] = error.what
-        return readers[-1].parts(file, source)
-    reading.used.add(reader.name)
-    return parts
+        self._reading.pointers.add(file.path)
+
+
+def _batches(files: Iterable[FileEntry]) -> Iterator[list[FileEntry]]:
+    coming, size = iter(files), _FIRST_BATCH
+    while batch := list(islice(coming, size)):
+        yield batch
+        size = min(4 * size, _BATCH)

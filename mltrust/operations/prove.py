@@ -113,7 +113,7 @@ def _candidates(target: Leaf, content: ArtifactSource, means: Means, suite: Suit
     """
     whole = read_found(content, replace(means, readers=means.readers[-1:]), suite).manifest.entries
     for entry in whole:
-        yield replace(target, size=entry.leaf.size, digest=entry.leaf.digest, child_root=b"", child_size=0)
+        yield target._replace(size=entry.leaf.size, digest=entry.leaf.digest, child_root=b"", child_size=0)
     if target.kind is Kind.FILE:
         return
     for file in content.files():
@@ -122,6 +122,7 @@ def _candidates(target: Leaf, content: ArtifactSource, means: Means, suite: Suit
                 parts = reader.parts(file, content)
             except FormatError:  # the raw bytes of something else, then
                 continue
-            entry = parts.entry(means.engine.digest(parts.segments, content, suite, means.progress))
-            yield replace(entry.leaf, name=target.name)
+            [digests] = means.engine.digest([parts.segments], content, suite, means.progress)
+            entry = parts.entry(digests)
+            yield entry.leaf._replace(name=target.name)
             yield from entry.children

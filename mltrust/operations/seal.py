@@ -41,7 +41,7 @@ def seal(
     that sealing again changes nothing and its receipts stay good.
     """
     reading = fingerprint(source, means, suite)
-    found = (*_inspect(reading, means.readers, source), *notices(reading.files, source))
+    found = (*_inspect(reading, means.readers, source), *notices(reading.manifest, reading.files, source))
     parameters = parameters_for(source, reading.readers)
     statement = seal_statement(
         labels.name, reading.manifest, suite, parameters, annotations=labels.annotations, supersedes=None
@@ -52,11 +52,17 @@ def seal(
 
 
 def _inspect(reading: Reading, readers: Sequence[ArtifactReader], source: ArtifactSource) -> list[Notice]:
-    return [notice for reader in readers for notice in reader.inspect(reading.manifest, reading.files, source)]
+    found: list[Notice] = []
+    for reader in readers[:-1]:
+        files = [file for file in reading.files if file.path.endswith(reader.endings)]
+        found += reader.inspect(reading.manifest, files, source)
+    return found
 
 
 def _succeed(new: Bundle, previous: Bundle) -> Bundle:
     """Keep `previous` if it says the same; else point back to it."""
+    if previous.manifest == new.manifest:
+        previous = replace(previous, manifest=new.manifest)  # whose roots are known already
     whole(previous)
     if _superseding(new.statement, read_seal(previous.statement).supersedes) == previous.statement:
         return previous

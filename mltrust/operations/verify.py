@@ -9,7 +9,7 @@ from mltrust.core.changes import Change, ChangeKind, changes_between
 from mltrust.core.digest import suite_named
 from mltrust.core.names import count
 from mltrust.core.receipt import Receipt, Signature
-from mltrust.core.report import Check, CheckKind, Outcome, Report, Scope
+from mltrust.core.report import Check, CheckKind, Outcome, Recalled, Report, Scope
 from mltrust.core.statement import Statement
 from mltrust.errors import SealError
 from mltrust.interfaces import ArtifactReader, ArtifactSource, Means, Submission, Trust
@@ -23,25 +23,29 @@ def verify(source: ArtifactSource, seal: Placed, trust: Trust, means: Means) -> 
     """Return the report on an artifact.
 
     1. The seal has been parsed strictly (`Bundle.parse`); its statement must be a seal of a known suite.
-    2. Statement, fingerprint and manifest must agree, and every receipt must speak of this statement.
-    3. The artifact is read with the sealed exclusions (already in `source`), readers and suite. Nothing
+    2. The artifact is read with the sealed exclusions (already in `source`), readers and suite. Nothing
        else is taken from the seal: not whom to trust, not whom to ask.
+    3. Statement, fingerprint and manifest must agree, and every receipt must speak of this statement.
     4. What was read is compared with the manifest: file by file, tensor by tensor.
     5. The caller's fingerprint is compared, and each trusted anchor is asked about the statement.
     6. The verdict follows from the checks alone (`Report.verdict`).
     """
     bundle = seal.bundle
     predicate = read_seal(bundle.statement)  # 1
-    checks = [_agreement(bundle)]  # 2
-    sealed_means = replace(means, readers=sealed_readers(predicate.parameters, means.readers))  # 3
+    sealed_means = replace(means, readers=sealed_readers(predicate.parameters, means.readers))  # 2
     reading = read_found(source, sealed_means, suite_named(predicate.suite))
+    if bundle.manifest == reading.manifest:
+        bundle = replace(bundle, manifest=reading.manifest)  # the roots of what was read are known already
+    checks = [_agreement(bundle)]  # 3
     changes = _differences(bundle, reading)  # 4
-    checks.append(_content(bundle, changes, reading))
+    checks.append(_content(bundle, changes, reading, means.recalled))
     checks += vouching(bundle.statement, bundle.receipts, bundle.signatures, trust, seal.path)  # 5
     scope = Scope(
         files=reading.manifest.size,
         tensors=reading.manifest.tensors,
         bytes=reading.manifest.bytes,
+        files_not_reread=means.recalled.files,
+        bytes_not_reread=means.recalled.bytes,
         excluded=predicate.parameters.exclude,
         left_out=tuple(sorted(source.left_out)),
     )
@@ -53,7 +57,7 @@ def verify(source: ArtifactSource, seal: Placed, trust: Trust, means: Means) -> 
         scope=scope,
         checks=tuple(checks),
         changes=changes,
-        notices=tuple(notices(reading.files, source)),
+        notices=tuple(notices(reading.manifest, reading.files, source)),
     )
 
 
@@ -85,15 +89,18 @@ def receipts_elsewhere(receipts: Sequence[Receipt], statement: Statement) -> lis
 
 
 def _differences(bundle: Bundle, reading: Reading) -> tuple[Change, ...]:
-    if bundle.manifest == reading.manifest:  # then so are the roots, and the root of what was read need not be built
+    if bundle.manifest == reading.manifest:
         return ()
     return tuple(reading.explained(change) for change in changes_between(bundle.manifest, reading.manifest))
 
 
-def _content(bundle: Bundle, changes: Sequence[Change], reading: Reading) -> Check:
+def _content(bundle: Bundle, changes: Sequence[Change], reading: Reading, recalled: Recalled) -> Check:
     manifest = reading.manifest
     what = f"{count(manifest.size, 'file')}, {count(manifest.tensors, 'tensor')}, {count(manifest.bytes, 'byte')}"
     outcome, summary, hint = Outcome.PASS, f"all bytes are the sealed ones: {what}", None
+    if any(recalled):
+        rest = f"{count(recalled.files, 'file')} ({count(recalled.bytes, 'byte')}) not reread"
+        summary = f"no difference from the sealed bytes was found: {what}; of these {rest}"
     pointers = len(reading.pointers)
     if pointers and all(change.kind is ChangeKind.POINTER for change in changes):  # also one that was sealed as such
         outcome, hint = Outcome.UNCHECKED, "Fetch the content: git lfs pull"

@@ -30,6 +30,7 @@ class OpaqueReader:
 
     name: ClassVar[str] = "opaque"
     version: ClassVar[int] = 1
+    endings: ClassVar[tuple[str, ...]] = ("",)
 
     def accepts(self, file: FileEntry) -> bool:  # noqa: ARG002  # every file is acceptable
         """Accept."""

@@ -1,33 +1,27 @@
 """A file or a folder on this machine."""
 
 import os
-import stat
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import platform
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from io import FileIO
+from itertools import chain
 from pathlib import Path
+from typing import ClassVar
 
-from mltrust.core.exclusion import SEAL_NAME, TEMP_PREFIX, Exclusions
-from mltrust.core.names import check_path
-from mltrust.errors import ArtifactError, ChangedError, FormatError
-from mltrust.interfaces import FileEntry
+from mltrust.core.exclusion import Exclusions
+from mltrust.errors import ArtifactError, ChangedError
+from mltrust.interfaces import ArtifactSource, FileEntry, Segment
+from mltrust.sources.listing import Listing, trouble, version_of
 
 # Without O_NONBLOCK, opening a FIFO that took a file's place would wait for ever.
 _FLAGS = os.O_RDONLY
 for _flag in ("O_BINARY", "O_CLOEXEC", "O_NONBLOCK", "O_NOCTTY"):
     _FLAGS |= getattr(os, _flag, 0)
 
-# Kernels stamp changes with a coarse clock. A change within one tick of the last one keeps its stamp.
-_TICK_NS = 20_000_000
 
-# A thousand links to a folder of a thousand files are a million entries: a few kilobytes on disk, gigabytes here.
-_MAX_THROUGH_LINKS = 200_000
-
-_KINDS = {stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
-
-
-class LocalSource:
+class LocalSource(ArtifactSource):
     """Lists and reads a local file or folder, following the rules for links and special files.
 
     A link is followed if it resolves inside the artifact, or, in a Hugging Face cache snapshot, into
@@ -35,57 +29,27 @@ class LocalSource:
     which ends loops and keeps the listing finite.
     """
 
+    remote: ClassVar[bool] = False
+
     def __init__(self, path: Path, exclude: Sequence[str] = (), name: str | None = None) -> None:
         self.path = path
         self.name = name or _label(path.resolve().name if path.name in ("", "..") else path.name) or "artifact"
         self.exclude: Sequence[str] = tuple(exclude)
         self.left_out: Sequence[str] = ()
-        self._left_out: list[str] = []
         self._base = path if path.is_dir() else path.parent
         self._prefix = os.fsencode(os.path.join(self._base, ""))  # noqa: PTH118  # bytes, as names are UTF-8
         self._exclusions = Exclusions(exclude)
+        self._far = False  # files were listed on another machine
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Travel to another machine, which has the files under the same path."""
+        return _elsewhere, (self.path.absolute(), self.exclude, self.name)
 
     def files(self) -> Iterator[FileEntry]:
         """List the files; raise `ArtifactError` for whatever cannot be sealed or verified as content."""
-        self.left_out = self._left_out = []
-        found = list(self._list())
-        _settle(found)
-        return iter(found)
-
-    def _list(self) -> Iterator[FileEntry]:
-        status = _status(self.path, str(self.path))
-        if stat.S_ISDIR(status.st_mode):
-            yield from self._walk()
-        else:
-            yield _file_entry(_checked("", self.path.name), status)
-
-    def _walk(self) -> Iterator[FileEntry]:
-        root = Path(os.path.realpath(self.path))
-        homes = [root, *_snapshot_blobs(root)]
-        pending, through_links = [("", os.fspath(self.path), False)], 0
-        while pending:
-            prefix, folder, linked = pending.pop()
-            for item in _scan(folder, prefix):
-                path = _checked(prefix, item.name)
-                is_link, is_folder = item.is_symlink(), _is_folder(item)
-                if self._exclusions.match(path, folder=is_folder and not is_link):
-                    self._leave_out(path, folder=is_folder and not is_link)
-                    continue
-                if is_link:
-                    _check_link(item.path, path, homes, folder=is_folder, linked=linked)
-                if is_folder:
-                    pending.append((path + "/", item.path, linked or is_link))
-                else:
-                    through_links += linked
-                    if through_links > _MAX_THROUGH_LINKS:
-                        what = f"more than {_MAX_THROUGH_LINKS} files are reached through linked folders"
-                        raise ArtifactError(path, what)
-                    yield _file_entry(path, _item_status(item, path, follow=is_link))
-
-    def _leave_out(self, path: str, *, folder: bool) -> None:
-        if folder and path.startswith((SEAL_NAME, TEMP_PREFIX)):
-            raise ArtifactError(path, "a folder stands where a file of mltrust belongs")
-        self._left_out.append(path)
+        listing = Listing(self.path, self._exclusions)
+        self.left_out = listing.left_out
+        return chain.from_iterable(listing.runs())
 
     def local_path(self, file: FileEntry) -> Path:
         """Return where `file` lies."""
@@ -95,17 +59,18 @@ class LocalSource:
         try:
             return os.open(self._prefix + file.path.encode("utf-8"), _FLAGS)
         except OSError as error:
-            raise _trouble(file.path, error) from error
+            raise trouble(file.path, error) from error
 
     @contextmanager
-    def open(self, file: FileEntry) -> Iterator["LocalFile"]:
+    def open(self, file: FileEntry, offset: int = 0, length: int | None = None) -> Iterator["LocalFile"]:
         """Open `file` and check before and after that it is the version that was listed."""
         handle = self._open(file)
         try:
-            _check_version(handle, file)
+            self._check_version(handle, file)
+            _read_ahead(handle, offset, length)
             with FileIO(handle, closefd=False) as raw:
                 yield LocalFile(raw, file.path)
-            _check_version(handle, file)
+            self._check_version(handle, file)
         finally:
             os.close(handle)
 
@@ -113,16 +78,39 @@ class LocalSource:
         """Return exactly `length` bytes from `offset`, with the checks of `open`."""
         handle = self._open(file)
         try:
-            _check_version(handle, file)
             if offset:
                 os.lseek(handle, offset, os.SEEK_SET)
             data = _read_all(handle, length, file.path)
-            _check_version(handle, file)
+            self._check_version(handle, file)  # now as it was listed: then it did not change before or since
         finally:
             os.close(handle)
         if len(data) != length:
             raise ChangedError(file.path, "became shorter while it was read")
         return data
+
+    def read_each(self, segments: Iterable[Segment]) -> Iterator[bytes]:
+        """Yield the bytes of whole small files; whatever is not as expected goes the long way of `read`."""
+        prefix, flags = self._prefix, _FLAGS
+        open_, read, status, close = os.open, os.read, os.fstat, os.close  # looked up once: there may be millions
+        for segment in segments:
+            (path, size, version), offset, length = segment
+            try:
+                handle = open_(prefix + path.encode(), flags)
+                try:
+                    data = read(handle, length)
+                    now = status(handle)
+                finally:
+                    close(handle)
+            except OSError:
+                yield self.read(*segment)
+                continue
+            found = (now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns)
+            yield data if found == version and length == size == len(data) and not offset else self.read(*segment)
+
+    def _check_version(self, handle: int, file: FileEntry) -> None:
+        found = version_of(os.fstat(handle))
+        if found != file.version and not (self._far and found[1:] == file.version[1:]):
+            raise ChangedError(file.path, "changed while it was read", hint="Run again when nothing writes to it.")
 
 
 class LocalFile:
@@ -140,17 +128,18 @@ class LocalFile:
                 self._raw.seek(offset)
             size = self._raw.readinto(buffer) or 0
         except OSError as error:
-            raise _trouble(self._path, error) from error
+            raise trouble(self._path, error) from error
         self._position = offset + size
         return size
 
 
-def _scan(folder: str, prefix: str) -> list["os.DirEntry[str]"]:
-    try:
-        with os.scandir(folder) as items:
-            return list(items)
-    except OSError as error:
-        raise _trouble(prefix.rstrip("/") or folder, error) from error
+def _elsewhere(path: Path, exclude: Sequence[str], name: str) -> LocalSource:
+    """Return the source on another machine, where the same disk has another device number."""
+    if not path.exists():
+        raise ArtifactError(str(path), f"is not there on {platform.node()}")
+    source = LocalSource(path, exclude, name)
+    source._far = True
+    return source
 
 
 def _label(name: str) -> str:
@@ -158,84 +147,11 @@ def _label(name: str) -> str:
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
-def _is_folder(item: "os.DirEntry[str]") -> bool:
-    """Tell whether `item` is or leads to a folder; of a link that leads nowhere `_check_link` says so."""
-    try:
-        return item.is_dir()
-    except OSError:
-        return False
-
-
-def _checked(prefix: str, name: str) -> str:
-    """Return the path of a listed name: its bytes read as UTF-8, whatever the locale makes of them."""
-    try:
-        return check_path(prefix + (name if name.isascii() else os.fsencode(name).decode("utf-8")), "artifact")
-    except UnicodeDecodeError as error:
-        raise ArtifactError(ascii(prefix + name), "the name is not valid UTF-8") from error
-    except FormatError as error:
-        raise ArtifactError(ascii(prefix + name), error.what) from error
-
-
-def _snapshot_blobs(root: Path) -> list[Path]:
-    """Return the blobs folder of a Hugging Face cache if `root` is one of its snapshots."""
-    blobs = root.parent.parent / "blobs"
-    return [blobs] if root.parent.name == "snapshots" and blobs.is_dir() and not blobs.is_symlink() else []
-
-
-def _check_link(link: str, path: str, homes: list[Path], *, folder: bool, linked: bool) -> None:
-    try:
-        target = Path(os.path.realpath(link, strict=True))
-    except OSError as error:
-        raise ArtifactError(path, "a link that leads nowhere or in a loop") from error
-    if not any(target.is_relative_to(home) for home in homes):
-        raise ArtifactError(
-            path,
-            "a link that leads out of the artifact",
-            hint="Copy the file in, or leave the link out with --exclude.",
-        )
-    if folder and (linked or homes[0].is_relative_to(target)):
-        raise ArtifactError(path, "a link to a folder inside a linked folder, or a loop")
-
-
-def _item_status(item: "os.DirEntry[str]", path: str, *, follow: bool) -> os.stat_result:
-    if os.name == "nt" or follow:  # a Windows listing knows no inode
-        return _status(Path(item.path), path)
-    try:
-        return item.stat(follow_symlinks=False)
-    except OSError as error:
-        raise _trouble(path, error) from error
-
-
-def _status(path: Path, shown: str) -> os.stat_result:
-    try:
-        return path.stat()
-    except OSError as error:
-        raise _trouble(shown, error) from error
-
-
-def _file_entry(path: str, status: os.stat_result) -> FileEntry:
-    if not stat.S_ISREG(status.st_mode):
-        kind = _KINDS.get(stat.S_IFMT(status.st_mode), "not a regular file")
-        raise ArtifactError(path, f"is {kind}; only files and folders can be sealed")
-    return FileEntry(path, status.st_size, _version(status))
-
-
-def _version(status: os.stat_result) -> tuple[int, ...]:
-    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-
-
-def _check_version(handle: int, file: FileEntry) -> None:
-    if _version(os.fstat(handle)) != file.version:
-        raise ChangedError(file.path, "changed while it was read", hint="Run again when nothing writes to it.")
-
-
-def _settle(found: Sequence[FileEntry]) -> None:
-    """Wait out the clock tick of the newest change, so that any later change gets another stamp."""
-    now = time.time_ns()
-    stamps = {int(stamp) for file in found for stamp in file.version[-2:]}
-    age = now - max((stamp for stamp in stamps if stamp <= now), default=0)  # some mtimes lie ahead
-    if age < _TICK_NS:
-        time.sleep((_TICK_NS - age) / 1e9)
+def _read_ahead(handle: int, offset: int, length: int | None) -> None:
+    """Tell the system to keep the disk busy; what is opened, and not read at once, is read in long stretches."""
+    if sys.platform == "linux":
+        with suppress(OSError):  # a file system that takes no advice
+            os.posix_fadvise(handle, offset, length or 0, os.POSIX_FADV_SEQUENTIAL)
 
 
 def _read_all(handle: int, length: int, path: str) -> bytes:
@@ -244,12 +160,5 @@ def _read_all(handle: int, length: int, path: str) -> bytes:
         while len(data) < length and (more := os.read(handle, length - len(data))):
             data += more
     except OSError as error:
-        raise _trouble(path, error) from error
+        raise trouble(path, error) from error
     return data
-
-
-def _trouble(path: str, error: OSError) -> ArtifactError:
-    """Turn an operating-system error into ours; a file that vanished since it was listed has changed."""
-    if isinstance(error, FileNotFoundError):
-        return ArtifactError(path, "does not exist (or vanished while the artifact was read)")
-    return ArtifactError(path, f"cannot be read: {error.strerror or error}")

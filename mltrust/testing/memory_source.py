@@ -3,13 +3,16 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import ClassVar
 
 from mltrust.errors import ArtifactError, ChangedError
-from mltrust.interfaces import FileEntry
+from mltrust.interfaces import ArtifactSource, FileEntry
 
 
-class MemorySource:
+class MemorySource(ArtifactSource):
     """Serves files out of a mapping from paths to bytes; `put` changes one, `remove` takes one away."""
+
+    remote: ClassVar[bool] = False
 
     def __init__(self, files: Mapping[str, bytes], name: str = "memory") -> None:
         self.name = name
@@ -28,7 +31,7 @@ class MemorySource:
 
     def files(self) -> Iterator[FileEntry]:
         """List the files."""
-        return iter([FileEntry(path, len(data), (number,)) for path, (number, data) in self._files.items()])
+        return iter([FileEntry(path, len(data), (number,)) for path, (number, data) in sorted(self._files.items())])
 
     def _data(self, file: FileEntry) -> bytes:
         if file.path not in self._files:
@@ -39,7 +42,12 @@ class MemorySource:
         return data
 
     @contextmanager
-    def open(self, file: FileEntry) -> Iterator["MemoryFile"]:
+    def open(
+        self,
+        file: FileEntry,
+        offset: int = 0,  # noqa: ARG002  # the socket's, like the next
+        length: int | None = None,  # noqa: ARG002  # the same
+    ) -> Iterator["MemoryFile"]:
         """Open `file` and check before and after that it is the version that was listed."""
         yield MemoryFile(self._data(file))
         self._data(file)

@@ -43,6 +43,7 @@ class ReaderContract:
     def test_it_accepts_its_files(self, reader: ArtifactReader, good_files: Mapping[str, bytes]) -> None:
         """By path and size alone, wherever the file lies."""
         for path, data in good_files.items():
+            assert path.endswith(reader.endings)
             assert reader.accepts(FileEntry(path, len(data), ()))
             assert reader.accepts(FileEntry(f"some/folder/{path}", len(data), ()))
 
@@ -67,7 +68,7 @@ class ReaderContract:
         entries = [_read(reader, file.path, good_files[file.path]) for file in files]
         manifest = Manifest.of(entry for entry in entries if entry is not None)
         assert manifest.size == len(files)
-        for notice in reader.inspect(manifest, files, source):
+        for notice in reader.inspect(manifest, [file for file in files if file.path.endswith(reader.endings)], source):
             assert notice.path in good_files
             assert notice.message
 

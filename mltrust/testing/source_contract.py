@@ -54,6 +54,28 @@ class SourceContract:
         found = [(file.path, file.size) for file in make_source(FILES).files()]
         assert sorted(found) == sorted((path, len(data)) for path, data in FILES.items())
 
+    def test_files_are_listed_in_the_order_of_their_bytes(self, make_source: MakeSource) -> None:
+        """Manifests are sorted so, and are put together while the listing goes on."""
+        names = [
+            "a",
+            "a!",
+            "a-/x",
+            "a.txt",
+            "a/b",
+            "a/b!",
+            "a/b.c/d",
+            "a/b/c",
+            "a0",
+            "A",
+            "\u00e4",
+            "\uffee",
+            "\U0001f600",
+            "z",
+        ]
+        files = {name + "/file" if name in ("a", "a/b") else name: name.encode() for name in names}
+        found = [file.path.encode() for file in make_source(files).files()]
+        assert found == sorted(path.encode() for path in files)
+
     def test_listing_again_finds_the_same(self, make_source: MakeSource) -> None:
         """An unchanged file keeps its version, so that it can be listed once and read later."""
         source = make_source(FILES)

@@ -17,7 +17,7 @@ from mltrust.core.report import CheckKind, Outcome, Verdict
 from mltrust.engines.threads import SMALL, WIDE_BLOCK
 from mltrust.errors import ArtifactError, ChangedError, UnreadableError, UsageError
 from mltrust.operations.fingerprint import fingerprint
-from mltrust.sources import local
+from mltrust.sources import listing, local
 from mltrust.sources.local import LocalSource
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="links and special files as POSIX has them")
@@ -520,7 +520,7 @@ class Meddled(LocalSource):
         return handle
 
     @contextmanager
-    def open(self, file):
+    def open(self, file, offset=0, length=None):
         with super().open(file) as opened:
             yield Watched(opened, lambda: self.reach("after the first block", file))
             self.reach("after the last block", file)
@@ -582,9 +582,9 @@ class TestRaces:
             os.utime(put(folder / "ahead"), ns=(2**61, 2**61))
         newest = max(path.stat().st_ctime_ns for path in folder.iterdir())
         slept = []
-        monkeypatch.setattr(local, "time", SimpleNamespace(time_ns=lambda: newest + 1_000_000, sleep=slept.append))
+        monkeypatch.setattr(listing, "time", SimpleNamespace(time_ns=lambda: newest + 1_000_000, sleep=slept.append))
         list(LocalSource(folder).files())
-        assert slept == [(local._TICK_NS - 1_000_000) / 1e9]
+        assert slept == [(listing._TICK_NS - 1_000_000) / 1e9]
 
     def test_an_edit_right_after_listing_is_seen(self, folder):
         for number in range(20):

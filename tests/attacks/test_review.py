@@ -6,7 +6,7 @@ import pytest
 
 from mltrust.core.exclusion import Exclusions
 from mltrust.errors import ArtifactError, UsageError
-from mltrust.sources import local
+from mltrust.sources import listing, local
 
 
 @pytest.mark.parametrize("pattern", ["**********b", "a**b", "a/**/a/**/b", "*a*a*b", "**/*a*b", "***/b"])
@@ -22,7 +22,7 @@ def test_an_ordinary_pattern_is_taken(pattern):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links need rights on Windows")
 def test_links_do_not_multiply_files_without_end(tmp_path, monkeypatch):
-    monkeypatch.setattr(local, "_MAX_THROUGH_LINKS", 20)
+    monkeypatch.setattr(listing, "_MAX_THROUGH_LINKS", 20)
     (tmp_path / "real").mkdir()
     for number in range(10):
         (tmp_path / "real" / str(number)).touch()
@@ -31,4 +31,4 @@ def test_links_do_not_multiply_files_without_end(tmp_path, monkeypatch):
     assert len(list(local.LocalSource(tmp_path).files())) == 30
     (tmp_path / "link2").symlink_to("real")
     with pytest.raises(ArtifactError, match="linked folders"):
-        local.LocalSource(tmp_path).files()
+        list(local.LocalSource(tmp_path).files())

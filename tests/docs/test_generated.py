@@ -32,7 +32,7 @@ def test_generating_again_changes_nothing(generate):
 
 def test_every_command_and_option_is_in_the_reference(generate):
     text = (DOCS / "cli.md").read_text(encoding="utf-8")
-    for name, command in generate["commands"](generate["app"]):
+    for name, command in generate["commands"](generate["application"]()):
         part = text.split(f"\n## mltrust {name}\n")[1].split("\n## ")[0]
         assert f"\nmltrust {name} " in part or part.count(f"mltrust {name}") > 1
         for parameter in inspect.signature(command).parameters.values():

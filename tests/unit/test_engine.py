@@ -41,7 +41,7 @@ def test_an_interruption_ends_all_threads(size, patience):
     segments = [Segment(file, 0, file.size) for file in source.files()] * 100
     before = threading.active_count()
     with pytest.raises(KeyboardInterrupt):
-        ThreadsEngine(2).digest(segments, source, BLAKE3, Grumbling(patience))
+        list(ThreadsEngine(2).digest([segments], source, BLAKE3, Grumbling(patience)))
     assert threading.active_count() == before
 
 
@@ -63,12 +63,13 @@ def test_no_range_is_read_whole_unless_it_is_small(suite):
     sizes = (SMALL, SMALL + 1, BLOCK, WIDE_BLOCK + 1, 3 * WIDE_BLOCK)
     source = Counting({str(size): bytes(size) for size in sizes})
     segments = [Segment(file, 0, file.size) for file in source.files()]
-    found = ThreadsEngine(3).digest(segments, source, suite, Silent())
-    assert found == [suite.digest(bytes(size)) for size in sizes]
+    [found] = ThreadsEngine(3).digest([segments], source, suite, Silent())
+    assert found == [suite.digest(bytes(segment.length)) for segment in segments]
     assert source.longest == SMALL
 
 
 def test_the_same_segment_twice_is_hashed_twice():
     file = FileEntry("x", 3, (0,))
     source = MemorySource({"x": b"abc"})
-    assert ThreadsEngine(2).digest([Segment(file, 0, 3)] * 5, source, BLAKE3, Silent()) == [BLAKE3.digest(b"abc")] * 5
+    [found] = ThreadsEngine(2).digest([[Segment(file, 0, 3)] * 5], source, BLAKE3, Silent())
+    assert found == [BLAKE3.digest(b"abc")] * 5

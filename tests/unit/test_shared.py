@@ -27,6 +27,10 @@ for number in range(5000):
     (folder / f"{number:04}").write_bytes(b"%d" % number * (number % 7))
 source = LocalSource(folder)
 segments = [Segment(file, 0, file.size) for file in source.files()]
+def digests_of(jobs, source, progress):
+    batches = [segments[:3000], segments[3000:3010], segments[3010:]]
+    return [digest for found in ThreadsEngine(jobs).digest(batches, source, BLAKE3, progress) for digest in found]
+
 forks = []
 fork = os.fork
 os.fork = lambda: forks.append(1) or fork()
@@ -43,9 +47,9 @@ def run(script, folder):
 def test_copies_find_what_one_process_finds(tmp_path):
     script = """
 tally = Tally()
-shared_digests = ThreadsEngine(3).digest(segments, source, BLAKE3, tally)
-assert shared_digests == ThreadsEngine(1).digest(segments, source, BLAKE3, Silent())
-assert shared_digests == [BLAKE3.digest((folder / segment.file.path).read_bytes()) for segment in segments]
+shared_found = digests_of(3, source, tally)
+assert shared_found == digests_of(1, source, Silent())
+assert shared_found == [BLAKE3.digest((folder / segment.file.path).read_bytes()) for segment in segments]
 print(len(forks), tally.done == sum(segment.length for segment in segments))
 """
     assert run(script, tmp_path) == ["2", "True"]
@@ -57,7 +61,7 @@ def test_trouble_in_a_copy_is_raised_here(trouble, tmp_path):
     script = f"""
 (folder / "4321").{trouble}
 try:
-    ThreadsEngine(2).digest(segments, source, BLAKE3, Silent())
+    digests_of(2, source, Silent())
 except Exception as error:
     print(type(error).__name__, error.path)
 try:
@@ -81,8 +85,8 @@ class Deadly(LocalSource):
         if os.getpid() != self.first:
             os.kill(os.getpid(), signal.SIGKILL)
         return super().read(file, offset, length)
-digests = ThreadsEngine(2).digest(segments, Deadly(folder), BLAKE3, Silent())
-print(len(forks), digests == ThreadsEngine(1).digest(segments, source, BLAKE3, Silent()))
+found = digests_of(2, Deadly(folder), Silent())
+print(len(forks), found == digests_of(1, source, Silent()))
 """
     assert run(script, tmp_path) == ["1", "True"]
 
@@ -93,8 +97,8 @@ def test_a_process_with_threads_is_not_copied(tmp_path):
 import threading
 stop = threading.Event()
 threading.Thread(target=stop.wait).start()
-digests = ThreadsEngine(2).digest(segments, source, BLAKE3, Silent())
+found = digests_of(2, source, Silent())
 stop.set()
-print(len(forks), digests == ThreadsEngine(1).digest(segments, source, BLAKE3, Silent()))
+print(len(forks), found == digests_of(1, source, Silent()))
 """
     assert run(script, tmp_path) == ["0", "True"]

@@ -3,12 +3,12 @@
 The index decides which bytes load under which name, so it is as much a part of the model as its tensors.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from posixpath import dirname, join
 
 from mltrust.core import canonical
 from mltrust.core.canonical import Json
-from mltrust.core.manifest import Entry
+from mltrust.core.manifest import Entry, Manifest
 from mltrust.core.names import check_path
 from mltrust.core.report import Notice
 from mltrust.errors import FormatError
@@ -18,7 +18,7 @@ INDEX_SUFFIX = ".safetensors.index.json"
 _MAX_INDEX_BYTES = 100_000_000
 
 
-def check_index(file: FileEntry, source: ArtifactSource, known: Mapping[str, Entry]) -> Iterator[Notice]:
+def check_index(file: FileEntry, source: ArtifactSource, manifest: Manifest) -> Iterator[Notice]:
     """Check one index: every mapped tensor in its shard, every tensor of a shard mapped to it, none twice.
 
     A wrong `total_size` is only a notice: many published checkpoints carry one, and nothing loads by it.
@@ -27,7 +27,7 @@ def check_index(file: FileEntry, source: ArtifactSource, known: Mapping[str, Ent
         raise FormatError(file.path, f"an index of {file.size} bytes, at most {_MAX_INDEX_BYTES} are read")
     index = canonical.loads(source.read(file, 0, file.size), file.path, floats=True)
     weight_map = _weight_map(index, file.path)
-    shards = {shard: _shard(shard, file.path, known) for shard in sorted(set(weight_map.values()))}
+    shards = {shard: _shard(shard, file.path, manifest) for shard in sorted(set(weight_map.values()))}
     tensors = {shard: {tensor.name: tensor.size for tensor in entry.tensors()} for shard, entry in shards.items()}
     for name, shard in weight_map.items():
         if name not in tensors[shard]:
@@ -51,11 +51,11 @@ def _weight_map(index: Json, where: str) -> dict[str, str]:
     return shards
 
 
-def _shard(shard: str, where: str, known: Mapping[str, Entry]) -> Entry:
-    entry = known.get(join(dirname(where), shard))
-    if entry is None or not entry.children:
+def _shard(shard: str, where: str, manifest: Manifest) -> Entry:
+    found = manifest.find(join(dirname(where), shard))
+    if found is None or not found[1].children:
         raise FormatError(where, f"points to {ascii(shard)[:80]}, which is not a safetensors file here")
-    return entry
+    return found[1]
 
 
 def _check_total(index: Json, size: int, where: str) -> Iterator[Notice]:

@@ -40,6 +40,7 @@ class SafetensorsReader:
 
     name: ClassVar[str] = "safetensors"
     version: ClassVar[int] = 1
+    endings: ClassVar[tuple[str, ...]] = (".safetensors", INDEX_SUFFIX)
 
     def accepts(self, file: FileEntry) -> bool:
         """Accept files named `*.safetensors`."""
@@ -53,9 +54,8 @@ class SafetensorsReader:
 
     def inspect(self, manifest: Manifest, files: Sequence[FileEntry], source: ArtifactSource) -> Iterator[Notice]:
         """Cross-check every file with the safetensors library, and every index with its shards."""
-        known = {entry.path: entry for entry in manifest.entries}
         for file in files:
-            if known[file.path].leaf.kind is Kind.SAFETENSORS:
-                yield from cross_check(known[file.path], source.local_path(file))
-            elif file.path.endswith(INDEX_SUFFIX):
-                yield from check_index(file, source, known)
+            if file.path.endswith(INDEX_SUFFIX):
+                yield from check_index(file, source, manifest)
+            elif (found := manifest.find(file.path)) is not None and found[1].leaf.kind is Kind.SAFETENSORS:
+                yield from cross_check(found[1], source.local_path(file))

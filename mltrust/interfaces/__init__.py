@@ -1,0 +1,47 @@
+"""Every socket: how mltrust touches the world, and what a plug must do.
+
+A plug is one file, one line under `[project.entry-points."mltrust.<kind>"]` and one test class that
+inherits the public contract suite in `mltrust.testing`.
+"""
+
+from mltrust.interfaces.anchoring import Anchor, Dialogue, Home, Mute, Quorum, Submission, Trust
+from mltrust.interfaces.reading import (
+    ArtifactReader,
+    ArtifactSource,
+    Engine,
+    EnginePlug,
+    FileEntry,
+    Means,
+    OpenFile,
+    Parts,
+    Progress,
+    Remembering,
+    Segment,
+    Silent,
+    SourcePlug,
+)
+from mltrust.interfaces.settings import Settings
+
+__all__ = [
+    "Anchor",
+    "ArtifactReader",
+    "ArtifactSource",
+    "Dialogue",
+    "Engine",
+    "EnginePlug",
+    "FileEntry",
+    "Home",
+    "Means",
+    "Mute",
+    "OpenFile",
+    "Parts",
+    "Progress",
+    "Quorum",
+    "Remembering",
+    "Segment",
+    "Settings",
+    "Silent",
+    "SourcePlug",
+    "Submission",
+    "Trust",
+]

@@ -1,0 +1,200 @@
+"""The sockets of reading: sources list and read, readers cut, engines hash."""
+
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar, NamedTuple, Protocol, Self, runtime_checkable
+
+from mltrust.core.digest import Suite
+from mltrust.core.manifest import Entry, Manifest
+from mltrust.core.report import Notice, Recalled
+from mltrust.interfaces.settings import Settings
+
+
+class FileEntry(NamedTuple):
+    """A file a source listed: its path inside the artifact, its size in bytes, and a token of its state.
+
+    `version` pins what was listed (inode and time stamps, an ETag): a source that later finds another
+    version under the path raises `ChangedError`. It is data only, so it can travel to another machine.
+    A tuple, because millions are made: a frozen dataclass takes three times as long.
+    """
+
+    path: str
+    size: int
+    version: tuple[int | str, ...]
+
+
+class Segment(NamedTuple):
+    """A byte range of a file that becomes one leaf; data only, so any engine on any machine can hash it."""
+
+    file: FileEntry
+    offset: int
+    length: int
+
+
+class OpenFile(Protocol):
+    """A file pinned to the version that was listed."""
+
+    def read_into(self, buffer: memoryview, offset: int) -> int:
+        """Fill `buffer` from `offset` as far as the file goes; return the number of bytes read."""
+
+
+class ArtifactSource(Protocol):
+    """Lists the files of an artifact and reads byte ranges of them.
+
+    Everything a source meets is hostile: it lists regular content only and raises `ArtifactError` for
+    anything it cannot vouch to read completely; it never skips in silence beyond the exclusions it was given.
+    A plug inherits from this class: what has a body here is right for most.
+    """
+
+    name: str
+    exclude: Sequence[str]  # the patterns of what is left out
+    left_out: Sequence[str]  # what the exclusions left out, known once `files` has run
+    remote: ClassVar[bool]
+    """Whether bytes come over a network: many reads at once pay, and a copy (fork) of the process cannot read."""
+
+    def files(self) -> Iterator[FileEntry]:
+        """List the files in the order of the UTF-8 bytes of their paths, each once; a source need not hold them all."""
+
+    def open(self, file: FileEntry, offset: int = 0, length: int | None = None) -> AbstractContextManager[OpenFile]:
+        """Open `file`; raise `ChangedError` if on entry or on exit it is not the version that was listed.
+
+        What will be read of it lies within `length` bytes (None: all there are) from `offset`.
+        """
+
+    def read(self, file: FileEntry, offset: int, length: int) -> bytes:
+        """Return exactly `length` bytes from `offset`; raise `ChangedError` as `open` does."""
+
+    def read_each(self, segments: Iterable[Segment]) -> Iterator[bytes]:
+        """Yield the bytes of many small segments in turn, as `read` returns them; it may cost less for each."""
+        return (self.read(*segment) for segment in segments)
+
+    def local_path(self, file: FileEntry) -> Path | None:
+        """Return where `file` lies on this machine, or None if it lies elsewhere."""
+
+
+class SourcePlug(ArtifactSource, Protocol):
+    """A source that a caller names by a URL whose scheme is the plug's name; every plug but `local` is one."""
+
+    shown: str  # the URL as it may be shown: nothing in it that signs or opens anything
+
+    @classmethod
+    def from_url(cls, url: str, settings: Settings) -> Self:
+        """Return the source of `url` (`scheme://...`) without exclusions; it opens nothing.
+
+        `settings` are what the caller configured for the scheme. Raises `UsageError` if they, or the URL, make no
+        sense or carry credentials.
+        """
+
+    def leaving_out(self, exclude: Sequence[str], name: str | None) -> Self:
+        """Return the source of the same place, over the same connections, with these exclusions, called `name`."""
+
+    def is_folder(self) -> bool:
+        """Tell a folder from a single file; raise `ArtifactError` if nothing is there."""
+
+    def seal(self) -> FileEntry | None:
+        """Return the seal kept with the artifact, which opens as the files do; None if there is none."""
+
+
+class Progress(Protocol):
+    """Watches long work. Methods may be called from any thread."""
+
+    def expect(self, files: int, size: int) -> None:
+        """Say how many more files and bytes there are to come."""
+
+    def advance(self, size: int) -> None:
+        """Say that `size` more bytes are done."""
+
+
+class Parts(Protocol):
+    """How a reader cut one file: the segments to hash, and how their digests become the entry."""
+
+    @property
+    def segments(self) -> Sequence[Segment]:
+        """The segments; together they cover every byte of the file once."""
+
+    def entry(self, digests: Sequence[bytes]) -> Entry:
+        """Return the entry, given one digest for each segment, in order."""
+
+
+class ArtifactReader(Protocol):
+    """Knows one file format and cuts its files into segments that tile them exactly."""
+
+    name: ClassVar[str]
+    version: ClassVar[int]
+    endings: ClassVar[tuple[str, ...]]
+    """How the paths end of the files it may accept or inspect; of others it is never asked. ("",) is any path."""
+
+    def accepts(self, file: FileEntry) -> bool:
+        """Tell from the path and size whether this reader is the one for `file`."""
+
+    def parts(self, file: FileEntry, source: ArtifactSource) -> Parts:
+        """Cut `file`; raise `FormatError` if it is not well-formed."""
+
+    def inspect(self, manifest: Manifest, files: Sequence[FileEntry], source: ArtifactSource) -> Iterator[Notice]:
+        """Look across an artifact before it is sealed: yield what is worth knowing, raise what must not be sealed.
+
+        `files` are those with the reader's `endings`; the manifest holds all.
+        """
+
+
+class Engine(Protocol):
+    """Hashes segments."""
+
+    name: ClassVar[str]
+
+    def digest(
+        self, batches: Iterable[Sequence[Segment]], source: ArtifactSource, suite: Suite, progress: Progress
+    ) -> Generator[Sequence[bytes], None, None]:
+        """Yield, for every batch in turn, the 32-byte content digests of its segments, in order.
+
+        An engine may ask for the next batch while it works at one, so that listing goes on meanwhile. The result
+        depends on nothing but the bytes; memory stays bounded whatever the sizes. To close it ends the work.
+        """
+
+
+class EnginePlug(Engine, Protocol):
+    """An engine that a caller can name; those that wrap another one are only handed in."""
+
+    @classmethod
+    def from_uri(cls, uri: str, jobs: int | None) -> Self:
+        """Return the engine that `uri` (`name`, `name:rest` or `name+transport:rest`) names; it opens nothing.
+
+        `jobs` is how many pieces of work it may do at once (None: as many as it likes). Raises `UsageError` if the
+        URI or the number makes no sense.
+        """
+
+
+@runtime_checkable
+class Remembering(Protocol):
+    """What an engine is, too, that answers from memory what it hashed before."""
+
+    @property
+    def recalled(self) -> Recalled:
+        """How much of the last run was not read."""
+
+
+class Silent:
+    """A progress that shows nothing."""
+
+    def expect(self, files: int, size: int) -> None:
+        """Show nothing."""
+
+    def advance(self, size: int) -> None:
+        """Show nothing."""
+
+
+@dataclass(frozen=True)
+class Means:
+    """What artifacts are read with: the readers at hand, the last of which accepts everything, and an engine."""
+
+    readers: Sequence[ArtifactReader]
+    engine: Engine
+    progress: Progress
+    remote: Mapping[str, Settings] = field(default_factory=dict)  # what is set for remote sources, by scheme
+
+    @property
+    def recalled(self) -> Recalled:
+        """How much of the last run the engine did not read; whoever reports what was read says so."""
+        return self.engine.recalled if isinstance(self.engine, Remembering) else Recalled()
