@@ -81,6 +81,10 @@ class Columns:
             raise FormatError(self._where, "a path with NUL in it")
         return names
 
+    def folded(self) -> bool:
+        """Tell whether all paths are ASCII without capitals: then no two of them differ only in case or form."""
+        return self._names.isascii() and self._names == self._names.lower()
+
     def path(self, index: int) -> str:
         """Return one path."""
         return self._name(index).decode()

@@ -13,7 +13,7 @@ from mltrust.core.columns import Columns, Files, View
 from mltrust.core.digest import DIGEST_SIZE, Digest
 from mltrust.core.leaf import Entry, Kind, Leaf, file_entry, file_leaves, ns, safetensors_entry, u64
 from mltrust.core.merkle import Crown, Tree, leaf_hash, leaf_hashes
-from mltrust.core.names import sort_key
+from mltrust.core.names import collisions, sort_key
 
 __all__ = ["Entry", "Kind", "Leaf", "Manifest", "ManifestBuilder", "file_entry", "ns", "safetensors_entry", "u64"]
 
@@ -57,6 +57,10 @@ class Manifest:
     def paths(self) -> Sequence[str]:
         """The paths, made when they are asked for."""
         return View(self.size, self._columns.path, self._columns.walk_paths)
+
+    def collisions(self) -> list[list[str]]:
+        """Group the paths that some file systems would confuse."""
+        return [] if self._columns.folded() else collisions(self.paths)
 
     def _walk(self) -> Iterator[Entry]:
         for piece in self.pieces():

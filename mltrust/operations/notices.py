@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from posixpath import basename
 
 from mltrust.core.manifest import Manifest
-from mltrust.core.names import collisions, printable
+from mltrust.core.names import printable
 from mltrust.core.report import Notice
 from mltrust.interfaces import ArtifactSource, FileEntry
 
@@ -24,7 +24,7 @@ def notices(manifest: Manifest, files: Sequence[FileEntry], source: ArtifactSour
 
     `files` holds those that are `NOTEWORTHY`, at least.
     """
-    for group in collisions(manifest.paths):
+    for group in manifest.collisions():
         same = ", ".join(group[1:])
         message = f"differs only in case or Unicode form from {same}; some file systems hold one of them"
         yield Notice(code="name-collision", path=group[0], message=message)

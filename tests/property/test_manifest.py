@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from mltrust.core.changes import ChangeKind, changes_between
 from mltrust.core.manifest import Kind, Leaf, Manifest, ManifestBuilder, file_entry, safetensors_entry
 from mltrust.core.merkle import Tree
+from mltrust.core.names import collisions
 from mltrust.errors import FormatError
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=6)
@@ -38,6 +39,13 @@ def entries(draw):
 
 
 ENTRIES = st.lists(entries(), min_size=1, max_size=5, unique_by=lambda entry: entry.path)
+
+
+@given(st.sets(st.text("abAB\u00e4\u00c4\u0308", min_size=1, max_size=3)))
+def test_collisions_are_those_of_all_paths(paths):
+    """Whatever is known of the paths as a whole, and so not looked at one by one."""
+    manifest = Manifest.of(file_entry(path, 0, ONE) for path in paths)
+    assert manifest.collisions() == collisions(sorted(paths))
 
 
 class TestLeaf:
