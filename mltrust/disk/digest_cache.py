@@ -92,7 +92,8 @@ class DigestCache:
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             _require_own(self.folder, stat.S_ISDIR)
-            write_atomically(self._path(subject), _packed(table, subject), mode=0o600)
+            # What a crash makes of it is noticed by its checksum.
+            write_atomically(self._path(subject), _packed(table, subject), mode=0o600, durable=False)
             self._prune()
         except (OSError, MltrustError, _UnfitError) as error:
             self._tell(f"the digest cache {self.folder} is not written: {error}")

@@ -71,17 +71,19 @@ def _opened(path: Path, limit: int) -> Iterator[tuple[BinaryIO, os.stat_result]]
         raise UnreadableError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
-def write_atomically(path: Path, data: bytes | Iterable[bytes], *, mode: int = 0o666) -> None:
+def write_atomically(path: Path, data: bytes | Iterable[bytes], *, mode: int = 0o666, durable: bool = True) -> None:
     """Write `data`, or blocks of it, so that a kill at any instant leaves the old file or the new one, durably on disk.
 
     The new file is written beside the old one under a name that starts with `TEMP_PREFIX`, flushed, and
-    renamed over it; `mode` is narrowed by the umask.
+    renamed over it; `mode` is narrowed by the umask. What is not `durable` is not flushed: quicker, and after a crash
+    of the whole machine there may be anything.
     """
     temporary = path.with_name(TEMP_PREFIX + secrets.token_hex(8))
     try:
-        write_new(temporary, data, mode)
+        write_new(temporary, data, mode, durable=durable)
         temporary.replace(path)
-        sync_folder(path.parent)
+        if durable:
+            sync_folder(path.parent)
     except BaseException as error:  # also one of whoever makes the blocks
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -108,13 +110,14 @@ def alone(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def write_new(path: Path, data: bytes | Iterable[bytes], mode: int = 0o666) -> None:
-    """Write a file that must not be there yet, and flush it to the disk; raises `OSError` as it comes."""
+def write_new(path: Path, data: bytes | Iterable[bytes], mode: int = 0o666, *, durable: bool = True) -> None:
+    """Write a file that must not be there yet, and flush it if it is `durable`; raises `OSError` as it comes."""
     handle = os.open(path, _CREATE, mode)
     try:
         for block in (data,) if isinstance(data, bytes) else data:
             write_all(handle, block)
-        sync(handle)
+        if durable:
+            sync(handle)
     finally:
         os.close(handle)
 
