@@ -19,7 +19,7 @@ from mltrust.core.digest import BLAKE3
 from mltrust.disk.digest_cache import DigestCache
 from mltrust.engines.remembering import GUARD_NS, RememberingEngine
 from mltrust.engines.threads import ThreadsEngine
-from mltrust.interfaces import FileEntry, Segment, Silent
+from mltrust.interfaces import ArtifactSource, FileEntry, Segment, Silent
 from mltrust.sources.local import LocalSource
 
 SECOND = 10**9
@@ -35,7 +35,7 @@ class Inode:
     ctime: int = 0
 
 
-class MadeUp:
+class MadeUp(ArtifactSource):
     """A file system and its clock, which stamps in steps of `tick`; also the source that reads it."""
 
     name, exclude, left_out = "made up", (), ()
