@@ -34,7 +34,10 @@ def read_seal_file(path: Path, *, whole: bool = False) -> Bundle:
     except UnreadableError as error:
         if path.exists():
             raise
-        raise SealError(f"no seal at {path}", hint="Make one with mltrust seal, or name one with --seal.") from error
+        hint = "Make one with mltrust seal, or name one with --seal."
+        if path.parts[:1] and path.parts[0].endswith(":"):
+            hint = "A seal is named by a path on this machine; verify URL reads the one that is kept there."
+        raise SealError(f"no seal at {path}", hint=hint) from error
     return operations.whole(bundle) if whole else bundle
 
 

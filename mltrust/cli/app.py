@@ -9,11 +9,17 @@ from pathlib import Path
 from mltrust.cli.crash import show_crash
 from mltrust.cli.exits import Exit
 
+# New objects between two looks for cycles: each answer of a bucket leaves ten, and an artifact may take millions.
+_CYCLES = 50_000
+
 
 def main() -> None:
     """Run the command line; a crash ends as exit code 4, so it can never look like a finding."""
     _mend_streams()
-    gc.disable()  # one command, then the end: what is read stays until then, and walking over it costs a fifth
+    if any("://" in argument for argument in sys.argv):
+        gc.set_threshold(_CYCLES)
+    else:
+        gc.disable()  # one command, then the end: what is read stays until then, and walking over it costs a fifth
     # Nothing of another package comes between a document and its model. Looking for it would take longer than both.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     try:

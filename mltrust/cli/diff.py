@@ -12,8 +12,8 @@ from mltrust.cli.options import Format, FormatOption, Jobs, speaking
 @speaking
 def diff(
     console: Console,
-    before: Annotated[str, typer.Argument(metavar="A", help="An artifact or a seal.", show_default=False)],
-    after: Annotated[str, typer.Argument(metavar="B", help="An artifact or a seal.", show_default=False)],
+    before: Annotated[str, typer.Argument(metavar="A", help="An artifact, a URL or a seal.", show_default=False)],
+    after: Annotated[str, typer.Argument(metavar="B", help="An artifact, a URL or a seal.", show_default=False)],
     jobs: Jobs = None,
     format_: FormatOption = Format.TEXT,
 ) -> None:
@@ -25,6 +25,7 @@ def diff(
     Examples:
       mltrust diff model-v1/ model-v2/
       mltrust diff model-v1.seal.json model-v2/
+      mltrust diff model/ s3://bucket/model
     """
     from mltrust import api
     from mltrust.cli.home import remote_settings

@@ -22,7 +22,7 @@ def fingerprint(
     Examples:
       mltrust fingerprint model/
       mltrust fingerprint model/ --format json
-      mltrust fingerprint s3://bucket/model
+      mltrust fingerprint s3://bucket/model --engine dask://scheduler:8786
     """
     from mltrust import api
     from mltrust.cli.home import remote_settings

@@ -52,6 +52,7 @@ def seal(
       mltrust seal model/ --exclude 'runs/' --anchor ledger:/srv/ledger
       mltrust seal weights.safetensors --suite sha256 --no-anchor
       mltrust seal s3://bucket/model --output model.seal.json
+      mltrust seal model/ --reread
     """
     from mltrust import api
     from mltrust.cli.home import digest_cache, remote_settings, user_home

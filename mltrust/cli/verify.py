@@ -44,6 +44,7 @@ def verify(
       mltrust verify model/ --content-only --format json
       mltrust verify model/ --quick
       mltrust verify s3://bucket/model --seal model.seal.json
+      mltrust verify /mnt/model --engine dask://scheduler:8786
     """
     from mltrust import api
     from mltrust.cli.home import digest_cache, remote_settings

@@ -15,7 +15,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Generator, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any, ClassVar, Self, TypeVar
 
 from mltrust.core.digest import Hasher, Suite
@@ -31,6 +31,7 @@ _MANY = 2000  # small segments that pay for copies of the process
 _MAX_JOBS = 256
 _READERS = 32  # threads that wait for small segments from a network
 _STREAMS = 8  # and for large ones
+_MOMENT = 0.1  # seconds
 
 _T = TypeVar("_T")
 
@@ -113,6 +114,8 @@ class _Run:
                     future.result()
             finally:
                 self.stop.set()
+                while wait(futures, _MOMENT).not_done:  # a network may keep them waiting for minutes
+                    self.source.abandon()
         return self.found
 
     def abandon(self) -> None:

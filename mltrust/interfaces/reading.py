@@ -70,6 +70,10 @@ class ArtifactSource(Protocol):
         """Yield the bytes of many small segments in turn, as `read` returns them; it may cost less for each."""
         return (self.read(*segment) for segment in segments)
 
+    def abandon(self) -> None:
+        """Let whoever waits for bytes in another thread wait no longer, but fail; here nothing takes long."""
+        return
+
     def local_path(self, file: FileEntry) -> Path | None:
         """Return where `file` lies on this machine, or None if it lies elsewhere."""
 

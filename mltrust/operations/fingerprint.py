@@ -10,7 +10,7 @@ from mltrust.core.changes import Change, ChangeKind
 from mltrust.core.digest import Suite
 from mltrust.core.lfs import is_pointer, may_be_pointer
 from mltrust.core.manifest import Manifest, ManifestBuilder
-from mltrust.errors import ArtifactError, FormatError
+from mltrust.errors import ArtifactError, FormatError, UnreadableError
 from mltrust.interfaces import ArtifactReader, ArtifactSource, FileEntry, Means, Parts, Segment
 from mltrust.operations.notices import NOTEWORTHY
 
@@ -110,10 +110,13 @@ class _Reader:
 
     def read(self, suite: Suite) -> Reading:
         """List, cut, hash and put together, batch by batch."""
-        reading, manifest = self._reading, ManifestBuilder(eager=True)
-        with closing(self._means.engine.digest(self._segments(), self._source, suite, self._means.progress)) as found:
+        reading, manifest, engine = self._reading, ManifestBuilder(eager=True), self._means.engine
+        segments = self._segments()
+        with closing(engine.digest(segments, self._source, suite, self._means.progress)) as found:
             for digests in found:
                 self._cut.popleft().put_together(digests, manifest)
+        if self._cut or next(segments, None) is not None:  # what is left out would not be missed
+            raise UnreadableError(f"the engine {engine.name!r} ended before all files were hashed")
         reading.manifest = manifest.build()
         reading.readers = (*(reader for reader in self._cutters if reader.name in reading.used), self._rest)
         return reading

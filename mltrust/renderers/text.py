@@ -72,7 +72,7 @@ def _unchecked(found: Report, *, limit: int | None) -> Iterator[Text]:
 def _not_reread(recalled: Recalled) -> Iterator[Text]:
     if any(recalled):
         what = f"{count(recalled.files, 'file')} ({count(recalled.bytes, 'byte')})"
-        yield Text(f"  not reread   {what}: unchanged since they were last read here", style="yellow")
+        yield Text(f"  not reread   {what}, unchanged since last read here", style="yellow")
 
 
 def changes(found: Iterable[Change], *, indent: int = 2, limit: int | None = None) -> Iterator[Text]:

@@ -57,7 +57,7 @@ def assert_shown(shown, found, where):
 
 def require(page):
     """Skip the page if a command that it says it needs is not installed."""
-    missing = [command for command in page.needs if shutil.which(command) is None]
+    missing = [command for command in page.needs if shutil.which(command, path=_path()) is None]
     if missing:
         pytest.skip(f"{page.name} needs what is not installed: {', '.join(missing)}")
 
@@ -122,11 +122,16 @@ class Runner:
             assert_shown(shown, found, where)
 
 
+def _path():
+    """Return where commands are looked for: first in the environment under test, which need not be an active one."""
+    return os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))
+
+
 def _environment(folder):
     kept = ("TMPDIR", "SYSTEMROOT", "COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG")
     return {
         **{key: os.environ[key] for key in kept if key in os.environ},
-        "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath))),
+        "PATH": _path(),
         "HOME": str(folder),
         "MLTRUST_HOME": str(folder / "home"),
         "LC_ALL": "C.UTF-8",

@@ -1,6 +1,11 @@
 """A file on a web server that breaks off, lies, changes and points elsewhere."""
 
 import hashlib
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
 
 import pytest
 
@@ -109,6 +114,9 @@ LIES = {
     ),
     "forbidden": lambda begin, end: (403, {}, b""),
     "an odd status": lambda begin, end: (418, {}, b""),
+    "no host": lambda begin, end: (302, {"Location": "https://["}, b""),
+    "no port": lambda begin, end: (302, {"Location": "https://host:99999999/x"}, b""),
+    "no name": lambda begin, end: (302, {"Location": f"https://{'a' * 300}/x"}, b""),
 }
 
 
@@ -122,6 +130,15 @@ def test_lies_are_errors(web, lie):
         digest(source)
     assert caught.value.path == "x"
     assert page.asked < 6, "a lie is not asked for again"
+
+
+def test_a_size_without_end(web):
+    page = web.put("/x", DATA)
+    page.behave = lambda request, number: (
+        request.answer(206, {"ETag": '"1"', "Content-Range": f"bytes 0-0/{'9' * 5000}"}, b"x") or True
+    )
+    with pytest.raises(ArtifactError, match="answer makes no sense"):
+        open_source(page).is_folder()
 
 
 CHANGES = {
@@ -211,6 +228,10 @@ def test_what_a_url_may_be(web):
         "https://host/a b": "not a URL as it travels",
         "https://host/a#b": "not a URL as it travels",
         "https://host/ä": "not a URL as it travels",
+        "https://ho\\st/x": "not a URL as it travels",
+        "https://name:a-password@[::1/x": "makes no sense",
+        "https://name:a-password@host:99999999/x": "makes no sense",
+        "https://a-password@\u2100/x": "makes no sense",
     }.items():
         with pytest.raises(UsageError, match=why) as caught:
             (HttpsSource if url.startswith("https") else HttpSource)(url)
@@ -262,3 +283,22 @@ def test_memory_does_not_grow_with_the_file(web, pattern, memory_below):
         [(whole, first, second)] = ThreadsEngine(2).digest([segments], source, BLAKE3, Silent())
     assert whole == hasher.digest()
     assert first != second
+
+
+def test_an_interrupt_waits_for_no_server(web):
+    stalled, over = threading.Event(), threading.Event()
+
+    def stall(request, number):
+        begin, end = request.range(page)
+        if end - begin == 1:
+            return False
+        stalled.set()
+        return over.wait(60) or True
+
+    page = web.put("/x", DATA, behave=stall)
+    command = [Path(sys.executable).with_name("mltrust"), "fingerprint", page.url]
+    with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
+        assert stalled.wait(20)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 130
+    over.set()

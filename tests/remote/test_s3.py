@@ -226,7 +226,7 @@ def test_a_missing_library_is_named(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "s3fs", None)
     with pytest.raises(UsageError, match="s3:// needs s3fs") as caught:
         api.fingerprint("s3://bucket/m")
-    assert caught.value.hint == "pip install 'mltrust[remote]'"
+    assert caught.value.hint == "Install it: pip install 'mltrust[remote]'"
 
 
 def test_a_large_object_is_read_in_ranges_and_only_as_far_as_asked(s3):

@@ -1,11 +1,14 @@
 """Which URLs are taken, and how a package of somebody else's adds a scheme."""
 
 import re
+import subprocess
+import sys
 
 import pytest
 
 from mltrust import api
 from mltrust.errors import UsageError
+from mltrust.sources.remote.buckets import short
 
 PLUG = '''
 from contextlib import contextmanager
@@ -73,6 +76,23 @@ def test_credentials_in_a_url(url):
     with pytest.raises(UsageError, match="must not carry credentials") as caught:
         api.fingerprint(url)
     assert "top-secret" not in str(caught.value)
+
+
+def test_messages_of_libraries_hide_what_signs_a_url():
+    error = OSError("403 at\n'https://host/a?X-Amz-Signature=secret&b=1', and (https://host/b?sig=secret).")
+    assert short(error) == "403 at 'https://host/a?…', and (https://host/b?…"
+
+
+@pytest.mark.parametrize(
+    ("url", "extra"), [("s3://b/k", "remote"), ("gs://b/k", "gcs"), ("az://c/k", "azure"), ("hf://o/n", "hub")]
+)
+def test_nothing_is_installed_that_reads_it(url, extra):
+    script = "import sys; sys.modules['fsspec'] = None; from mltrust.cli.app import main; main()"
+    command = [sys.executable, "-c", script, "fingerprint", url]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    said, hint = done.stderr.splitlines()
+    assert (done.returncode, said) == (2, f"error: {url[:5]} needs fsspec"), done.stderr
+    assert hint == f"hint: Install it: pip install 'mltrust[{extra}]'"
 
 
 def test_a_path_that_only_looks_like_a_url(tmp_path, monkeypatch):

@@ -2,12 +2,15 @@
 
 import os
 import threading
+from dataclasses import replace
+from itertools import islice
 
 import pytest
 
+from mltrust import api, operations
 from mltrust.core.digest import BLAKE3, SHA256
 from mltrust.engines.threads import BLOCK, SMALL, WIDE_BLOCK, ThreadsEngine
-from mltrust.errors import UsageError
+from mltrust.errors import UnreadableError, UsageError
 from mltrust.interfaces import FileEntry, Segment, Silent
 from mltrust.testing.memory_source import MemorySource
 
@@ -73,3 +76,24 @@ def test_the_same_segment_twice_is_hashed_twice():
     source = MemorySource({"x": b"abc"})
     [found] = ThreadsEngine(2).digest([[Segment(file, 0, 3)] * 5], source, BLAKE3, Silent())
     assert found == [BLAKE3.digest(b"abc")] * 5
+
+
+class Tired(ThreadsEngine):
+    """An engine that ends after some batches, as a plug with a defect might."""
+
+    def __init__(self, batches):
+        super().__init__(1)
+        self.batches = batches
+
+    def digest(self, *arguments):
+        yield from islice(super().digest(*arguments), self.batches)
+
+
+@pytest.mark.parametrize("batches", [0, 1])
+def test_what_an_engine_leaves_out_is_missed(batches):
+    source = MemorySource({f"{number:04}": b"" for number in range(4097)})  # two batches
+    means = replace(api.default_means(), engine=Tired(batches))
+    for read in (operations.fingerprint, operations.read_found):
+        with pytest.raises(UnreadableError, match="ended before all files"):
+            read(source, means, BLAKE3)
+    assert operations.fingerprint(source, replace(means, engine=Tired(2)), BLAKE3).manifest.size == 4097

@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from threading import Lock
 from typing import Any, TypeVar
 
-from mltrust.errors import ArtifactError, ChangedError
+from mltrust.errors import ArtifactError, ChangedError, MltrustError
+from mltrust.sources.remote.buckets import short
 from mltrust.sources.remote.fetching import Patience, fetch
 from mltrust.sources.remote.reading import RANGE
 from mltrust.sources.remote.store import MissingError, Page, RefusedError, StaleError, Store, StoredObject
@@ -18,10 +19,13 @@ _AT_ONCE = 4  # ranges of one long read
 class Asking:
     """One store, opened when it is first asked."""
 
-    def __init__(self, make_store: Callable[[], Store], patience: Patience) -> None:
-        self._make_store, self.patience = make_store, patience
+    def __init__(
+        self, make_store: Callable[[], Store], loop: Callable[[], asyncio.AbstractEventLoop], patience: Patience
+    ) -> None:
+        self._make_store, self._loop, self.patience = make_store, loop, patience
         self._opening = Lock()
         self._opened: Store | None = None
+        self._under_way: set[Future[Any]] = set()
 
     @property
     def _store(self) -> Store:
@@ -62,12 +66,17 @@ class Asking:
         await asyncio.gather(*map(piece, range(begin, end, RANGE)))
         return data
 
-    @staticmethod
-    def start(question: Coroutine[Any, Any, _Answer]) -> "Future[_Answer]":
+    def start(self, question: Coroutine[Any, Any, _Answer]) -> "Future[_Answer]":
         """Ask, and do not wait."""
-        from fsspec.asyn import get_loop
+        coming = asyncio.run_coroutine_threadsafe(question, self._loop())
+        self._under_way.add(coming)
+        coming.add_done_callback(self._under_way.discard)
+        return coming
 
-        return asyncio.run_coroutine_threadsafe(question, get_loop())
+    def abandon(self) -> None:
+        """End all questions: whoever waits for an answer gets a `CancelledError`."""
+        for coming in tuple(self._under_way):
+            coming.cancel()
 
     @staticmethod
     def take(coming: "Future[_Answer]", path: str) -> _Answer:
@@ -81,6 +90,11 @@ class Asking:
             raise ArtifactError(path, "does not exist (or vanished while the artifact was read)") from error
         except RefusedError as error:
             raise ArtifactError(path, str(error), hint=error.hint) from error
+        except (MltrustError, CancelledError):
+            raise
+        except Exception as error:  # a library stumbled over it: a server may send anything
+            what = f"the server's answer makes no sense: {type(error).__name__}: {short(error)}"
+            raise ArtifactError(path, what) from error
         except BaseException:
             coming.cancel()
             raise

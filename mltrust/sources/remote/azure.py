@@ -28,6 +28,7 @@ class AzureSource(RemoteSource):
     """Blobs of a container."""
 
     scheme = "az"
+    extra = "azure"
     settings = {"account_name": str, "anon": bool}  # noqa: RUF012  # a constant
 
     @classmethod
@@ -37,7 +38,7 @@ class AzureSource(RemoteSource):
 
     def make_store(self, settings: Settings) -> "AzureStore":
         """Return the store of the container."""
-        with needing(self.scheme, "azure"):
+        with needing(self.scheme, self.extra):
             import adlfs
             from azure.core import MatchConditions
         own = {name: settings[name] for name in self.settings if name in settings}

@@ -9,6 +9,7 @@ _CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})")
 _CLIENT_ERRORS = range(400, 500)
 _TRY_AGAIN = {408, 425, 429}
 _MAX_SHOWN = 200
+_QUERY = re.compile(r"(?<=\w)\?[^\s'\"]*")
 
 
 def locate(url: str, scheme: str) -> tuple[str, str]:
@@ -46,5 +47,5 @@ def transient(status: int) -> bool:
 
 
 def short(error: BaseException) -> str:
-    """Return an error of a library in one short line; what it quotes comes from a server."""
-    return " ".join(str(error).split())[:_MAX_SHOWN] or type(error).__name__
+    """Return an error of a library in one short line, its URLs without their queries: those may sign something."""
+    return _QUERY.sub("?…", " ".join(str(error).split()))[:_MAX_SHOWN] or type(error).__name__

@@ -5,6 +5,7 @@ where Google's own tools find them.
 """
 
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 from mltrust.interfaces import Settings
@@ -29,6 +30,7 @@ class GcsSource(RemoteSource):
     """Objects of a bucket."""
 
     scheme = "gs"
+    extra = "gcs"
     settings = {"endpoint_url": str, "project": str, "anon": bool, "requester_pays": bool}  # noqa: RUF012  # a constant
 
     @classmethod
@@ -38,12 +40,14 @@ class GcsSource(RemoteSource):
 
     def make_store(self, settings: Settings) -> "GcsStore":
         """Return the store of the bucket."""
-        with needing(self.scheme, "gcs"):
+        with needing(self.scheme, self.extra):
             from gcsfs.core import GCSFileSystem
         own = {name: settings[name] for name in ("endpoint_url", "project", "requester_pays") if name in settings}
         if settings.get("anon"):
             own["token"] = "anon"  # noqa: S105  # gcsfs's word for none
         files = GCSFileSystem(**own, use_listings_cache=False, skip_instance_cache=True)
+        # Its own way to ask again logs tracebacks; and whoever asks the store is patient: two kinds would multiply.
+        files._request = partial(GCSFileSystem._request.__wrapped__, files)
         return GcsStore(files, locate(self.url, self.scheme)[0])
 
 
@@ -100,6 +104,7 @@ class GcsStore:
             status = getattr(error, "code", None) or getattr(error, "status", None)
             if isinstance(status, int) and status == _NOT_FOUND:
                 raise MissingError from error
-            if isinstance(error, PermissionError) or (isinstance(status, int) and not transient(status)):
+            refused = type(error) in (OSError, ValueError)  # what the library makes of 403 and 400
+            if refused or isinstance(error, PermissionError) or (isinstance(status, int) and not transient(status)):
                 raise RefusedError(f"the server refuses it: {short(error)}", _HINT) from error
             raise TransientError(short(error)) from error

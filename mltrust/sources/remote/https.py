@@ -41,6 +41,7 @@ class HttpsSource(RemoteSource):
     """One file on a web server."""
 
     scheme = "https"
+    extra = "remote"
     settings = {}  # noqa: RUF012  # a constant
 
     def __init__(self, url: str, *arguments: Any, **keywords: Any) -> None:  # noqa: ANN401  # those of every source
@@ -51,9 +52,13 @@ class HttpsSource(RemoteSource):
     @classmethod
     def locate(cls, url: str) -> str:
         """Return the URL itself."""
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+            _ = parts.port  # a number, or this raises
+        except ValueError as error:
+            raise UsageError(f"not a URL of {cls.scheme}://: its host or its port makes no sense") from error
         refuse_credentials(parts.netloc)
-        if not url.isascii() or not url.isprintable() or " " in url or parts.fragment:
+        if not url.isascii() or not url.isprintable() or " " in url or "\\" in url or parts.fragment:
             raise UsageError(f"{_bare(url)} is not a URL as it travels", hint="Percent-encode what is in it.")
         if not parts.hostname or parts.path.endswith("/") or not parts.path:
             hint = "Name a file. A folder cannot be listed over HTTP: seal it where it lies, or from a bucket."
@@ -81,7 +86,7 @@ class HttpsSource(RemoteSource):
 
     def make_store(self, settings: Settings) -> "HttpsStore":  # noqa: ARG002  # it has none
         """Return a store over one session."""
-        with needing(self.scheme, "remote"):
+        with needing(self.scheme, self.extra):
             import aiohttp
             from fsspec.implementations.http import HTTPFileSystem
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=15, sock_read=60)

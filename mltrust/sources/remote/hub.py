@@ -30,6 +30,7 @@ class HubSource(RemoteSource):
     """Files of a repository at one commit."""
 
     scheme = "hf"
+    extra = "hub"
     settings = {"endpoint": str}  # noqa: RUF012  # a constant
 
     @classmethod
@@ -46,7 +47,7 @@ class HubSource(RemoteSource):
 
     def make_store(self, settings: Settings) -> "HubStore":
         """Return the store of the repository."""
-        with needing(self.scheme, "hub"):
+        with needing(self.scheme, self.extra):
             from huggingface_hub import HfApi, HfFileSystem
         files = HfFileSystem(**settings, skip_instance_cache=True)
         repository, revision, _ = _parts(self.url)

@@ -30,6 +30,7 @@ class S3Source(RemoteSource):
     """Objects of a bucket."""
 
     scheme = "s3"
+    extra = "remote"
     settings = {"endpoint_url": str, "region": str, "profile": str, "anon": bool, "requester_pays": bool}  # noqa: RUF012  # a constant
 
     @classmethod
@@ -39,7 +40,7 @@ class S3Source(RemoteSource):
 
     def make_store(self, settings: Settings) -> "S3Store":
         """Return the store of the bucket."""
-        with needing(self.scheme, "remote"):
+        with needing(self.scheme, self.extra):
             import s3fs
             from botocore.exceptions import ConnectionError as NoConnection
         client = {"region_name": settings["region"]} if "region" in settings else {}

@@ -17,7 +17,7 @@ from mltrust.sources.remote.asking import Asking
 from mltrust.sources.remote.buckets import refuse_credentials
 from mltrust.sources.remote.fetching import Patience
 from mltrust.sources.remote.reading import AHEAD, RemoteFile
-from mltrust.sources.remote.store import Page, Store, StoredObject
+from mltrust.sources.remote.store import Page, Store, StoredObject, needing
 from mltrust.sources.remote.tiny import TINY, TinyObjects
 
 
@@ -29,6 +29,8 @@ class RemoteSource(SourcePlug, ABC):
     """
 
     scheme: ClassVar[str]
+    extra: ClassVar[str]
+    """The extra of this package that brings what speaks the protocol."""
     settings: ClassVar[Mapping[str, type]]
     """The settings it understands, and of what type each is."""
     remote: ClassVar[bool] = True
@@ -49,7 +51,9 @@ class RemoteSource(SourcePlug, ABC):
         self.name = name or self.last_part(self.key) or self.last_part(url)
         self._given = self._checked(settings or {})
         self._exclusions = Exclusions(exclude)
-        self._line = Asking(partial(self.make_store, self._given), patience or Patience())
+        with needing(self.scheme, self.extra):
+            from fsspec.asyn import get_loop  # on which every store is asked
+        self._line = Asking(partial(self.make_store, self._given), get_loop, patience or Patience())
         self._budget = BoundedSemaphore(AHEAD)
         self._tiny = TinyObjects(lambda file: self._line.start(self._line.fetch(self._stored(file), 0, file.size)))
 
@@ -161,12 +165,15 @@ class RemoteSource(SourcePlug, ABC):
 
     def _listing(self, prefix: str) -> Iterator[StoredObject]:
         """Yield page after page; the next one is asked for while one is looked at."""
-        line = self._line
+        line, asked = self._line, None
         coming: Future[Page] | None = line.start(line.page(prefix, None))
         try:
             while coming is not None:
                 page = line.take(coming, self.shown)
-                coming = line.start(line.page(prefix, page.more)) if page.more is not None else None
+                if page.more is not None and page.more == asked:
+                    raise ArtifactError(self.shown, "the listing does not go on: the rest of a page is that page again")
+                asked = page.more
+                coming = line.start(line.page(prefix, asked)) if asked is not None else None
                 yield from page.objects
         finally:
             if coming is not None:
@@ -183,6 +190,10 @@ class RemoteSource(SourcePlug, ABC):
     def local_path(self, file: FileEntry) -> Path | None:  # noqa: ARG002  # the socket's
         """Return None: nothing lies on this machine."""
         return None
+
+    def abandon(self) -> None:
+        """End all that is under way."""
+        self._line.abandon()
 
     @contextmanager
     def open(self, file: FileEntry, offset: int = 0, length: int | None = None) -> Iterator[RemoteFile]:

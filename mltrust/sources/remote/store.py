@@ -66,4 +66,5 @@ def needing(scheme: str, extra: str) -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        raise UsageError(f"{scheme}:// needs {error.name}", hint=f"pip install 'mltrust[{extra}]'") from error
+        library, hint = str(error.name).partition(".")[0], f"Install it: pip install 'mltrust[{extra}]'"
+        raise UsageError(f"{scheme}:// needs {library}", hint=hint) from error
