@@ -16,7 +16,8 @@ def machine(folder: Path) -> Iterator[str]:
     """Yield lines that describe the machine, and the disk under `folder`."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     yield f"- processor: {_processor()}, {os.cpu_count()} cores; {memory:.0f} GiB of memory"
-    yield f"- system: {platform.system()} {platform.release()} {platform.machine()}, Python {platform.python_version()}"
+    release = ".".join(platform.release().split(".")[:2])  # what follows names a build, which tells nobody anything
+    yield f"- system: {platform.system()} {release} {platform.machine()}, Python {platform.python_version()}"
     yield f"- file system: {_file_system(folder)}"
     yield f"- versions: {', '.join(_versions())}"
 
