@@ -17,7 +17,7 @@ class FileEntry(NamedTuple):
 
     `version` pins what was listed (inode and time stamps, an ETag): a source that later finds another
     version under the path raises `ChangedError`. It is data only, so it can travel to another machine.
-    A tuple, because millions are made: a frozen dataclass takes three times as long.
+    A tuple, because millions are made: a frozen dataclass takes twice as long.
     """
 
     path: str
