@@ -1,8 +1,12 @@
 """Builders every test may use; tests never import each other."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -24,6 +28,39 @@ from mltrust.statements.seal import read_seal
 
 settings.register_profile("patient", deadline=None)  # how fast the machine is today proves nothing
 settings.load_profile("patient")
+
+
+@dataclass(frozen=True)
+class Done:
+    """A command that ended."""
+
+    code: int
+    out: str
+    err: str
+
+    def json(self):
+        return json.loads(self.out)
+
+
+@pytest.fixture(scope="session")
+def run_installed():
+    """Return what runs the installed command in a folder, with changes to the environment; it shows no traceback."""
+    script = Path(sys.executable).with_name("mltrust")
+
+    def run(folder, *arguments, **environment):
+        done = subprocess.run(
+            [str(script), *map(str, arguments)],
+            cwd=folder,
+            env={**os.environ, **environment},
+            capture_output=True,
+            check=False,
+            timeout=120,
+        )
+        out, err = done.stdout.decode(), done.stderr.decode()
+        assert "Traceback" not in err
+        return Done(done.returncode, out, err)
+
+    return run
 
 
 @pytest.fixture(scope="session")

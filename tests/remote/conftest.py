@@ -1,15 +1,13 @@
 """A real S3 API and a web server that can misbehave, both on loopback; and the installed command."""
 
-import json
 import os
-import subprocess
 import sys
 import threading
 from collections import Counter
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -247,25 +245,8 @@ def pattern():
     return Pattern
 
 
-@dataclass(frozen=True)
-class Done:
-    code: int
-    out: str
-    err: str
-
-    def json(self):
-        return json.loads(self.out)
-
-
 @pytest.fixture
-def mltrust(tmp_path, monkeypatch):
+def mltrust(tmp_path, run_installed, monkeypatch):
     """Return the installed command, run in a folder with a home of its own."""
     monkeypatch.setenv("MLTRUST_HOME", str(tmp_path / "home"))
-
-    def run(*arguments):
-        command = [str(SCRIPT), *map(str, arguments)]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
-        assert "Traceback" not in done.stderr
-        return Done(done.returncode, done.stdout, done.stderr)
-
-    return run
+    return partial(run_installed, tmp_path)

@@ -1,18 +1,14 @@
 """Time-stamp authorities for tests: a real one (`openssl ts` behind HTTP on the loopback), and a forger of tokens."""
 
 import hashlib
-import json
-import os
 import shutil
 import ssl
 import subprocess
-import sys
 import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address
-from pathlib import Path
 
 import pytest
 from cryptography import x509
@@ -337,34 +333,12 @@ def pem():
     return pem_of
 
 
-@dataclass(frozen=True)
-class Done:
-    """A command that ended."""
-
-    code: int
-    out: str
-    err: str
-
-    def json(self):
-        return json.loads(self.out)
-
-
 @pytest.fixture
-def mltrust(tmp_path):
+def mltrust(tmp_path, run_installed):
     """Return the installed command, with a home of its own (or another's); `config` writes its configuration."""
 
     def run(*arguments, home="home"):
-        done = subprocess.run(
-            [str(Path(sys.executable).with_name("mltrust")), *map(str, arguments)],
-            cwd=tmp_path,
-            env={**os.environ, "MLTRUST_HOME": str(tmp_path / home), "LC_ALL": "C.UTF-8", "NO_COLOR": "1"},
-            capture_output=True,
-            check=False,
-            timeout=120,
-        )
-        out, err = done.stdout.decode(), done.stderr.decode()
-        assert "Traceback" not in err
-        return Done(done.returncode, out, err)
+        return run_installed(tmp_path, *arguments, MLTRUST_HOME=str(tmp_path / home), LC_ALL="C.UTF-8", NO_COLOR="1")
 
     def config(text):
         (tmp_path / "home").mkdir(exist_ok=True)
