@@ -19,7 +19,17 @@ from mltrust.disk.digest_cache import DigestCache
 from mltrust.disk.documents import read_document
 from mltrust.engines.remembering import RememberingEngine
 from mltrust.errors import FormatError, MltrustError, UsageError, WriteError
-from mltrust.interfaces import Anchor, ArtifactReader, EnginePlug, Means, Progress, Settings, Silent, Trust
+from mltrust.interfaces import (
+    Anchor,
+    ArtifactReader,
+    EnginePlug,
+    Means,
+    Progress,
+    RecordReader,
+    Settings,
+    Silent,
+    Trust,
+)
 from mltrust.operations.diff import Side
 from mltrust.operations.seal import Labels
 from mltrust.sealfile import SealFile, put, read_seal_file
@@ -201,14 +211,20 @@ def default_means(
     progress: Progress | None = None,
     engine: str = "threads",
     remote: Mapping[str, Settings] | None = None,
+    *,
+    records: bool = True,
 ) -> Means:
     """Return every installed reader, the opaque one last, and the engine of a URI, such as `dask://HOST:PORT`.
+
+    Without `records`, files of records are read as a whole.
 
     `jobs` is how much it does at once: threads, or pieces of work on a cluster (None: what suits it). `remote` holds
     the settings of remote sources by scheme, such as `{"s3": {"endpoint_url": "https://..."}}`.
     """
     known = sorted(registry.names("readers"), key=lambda name: name == "opaque")
     readers: list[ArtifactReader] = [registry.load("readers", name)() for name in known]
+    if not records:
+        readers = [reader for reader in readers if not isinstance(reader, RecordReader)]
     plug: type[EnginePlug] = registry.load("engines", re.split("[:+]", engine, maxsplit=1)[0])
     return Means(readers, plug.from_uri(engine, jobs), progress or Silent(), remote or {})
 

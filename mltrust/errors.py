@@ -5,6 +5,7 @@ MltrustError
 ├── UsageError         the caller asked for something that makes no sense
 ├── UnreadableError    could not decide, or could not read
 │   ├── FormatError        a document breaks its format (seal, proof, header, ledger, note)
+│   │   └── MalformedError     a file of the artifact does, as was seen while all of it was read
 │   ├── ArtifactError      a file of the artifact is missing, special, unreadable or a bare pointer
 │   │   └── ChangedError       a file changed while it was read
 │   ├── SealError          there is no seal, or its parts contradict each other
@@ -55,6 +56,14 @@ class FormatError(UnreadableError):
         super().__init__(f"{where}: {what}", hint=hint)
         self.where = where
         self.what = what
+
+
+class MalformedError(FormatError):
+    """A file is not of the format its name says; `digest` is that of its bytes all the same."""
+
+    def __init__(self, where: str, what: str, digest: bytes, *, hint: str | None = None) -> None:
+        super().__init__(where, what, hint=hint)
+        self.digest = digest
 
 
 class ArtifactError(UnreadableError):

@@ -1,7 +1,19 @@
 """`mltrust fingerprint`."""
 
 from mltrust.cli.console import Console
-from mltrust.cli.options import Artifact, Engine, Exclude, Format, FormatOption, Jobs, Suite, SuiteChoice, speaking
+from mltrust.cli.options import (
+    Artifact,
+    Engine,
+    Exclude,
+    Format,
+    FormatOption,
+    Jobs,
+    RecordsChoice,
+    RecordsOption,
+    Suite,
+    SuiteChoice,
+    speaking,
+)
 
 
 @speaking
@@ -10,6 +22,7 @@ def fingerprint(
     artifact: Artifact,
     exclude: Exclude = None,
     suite: Suite = SuiteChoice.BLAKE3,
+    records: RecordsOption = RecordsChoice.AUTO,
     jobs: Jobs = None,
     engine: Engine = "threads",
     format_: FormatOption = Format.TEXT,
@@ -29,7 +42,9 @@ def fingerprint(
     from mltrust.renderers import json_v1
 
     with console.progress() as progress:
-        means = api.default_means(jobs, progress, engine, remote_settings(artifact))
+        means = api.default_means(
+            jobs, progress, engine, remote_settings(artifact), records=records is not RecordsChoice.OFF
+        )
         found = api.fingerprint(artifact, suite=suite.value, exclude=exclude or (), means=means)
     as_json = format_ is Format.JSON
     console.result(json_v1.fingerprint(found.manifest, found.suite, str(found)) if as_json else str(found))

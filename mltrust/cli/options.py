@@ -32,6 +32,13 @@ class SuiteChoice(StrEnum):
     SHA256 = "sha256"
 
 
+class RecordsChoice(StrEnum):
+    """Whether the records of a file are told apart."""
+
+    AUTO = "auto"
+    OFF = "off"
+
+
 Artifact = Annotated[
     str, typer.Argument(metavar="ARTIFACT", help="A file, a folder, or a URL such as s3://...", show_default=False)
 ]
@@ -45,6 +52,10 @@ Suite = Annotated[SuiteChoice, typer.Option("--suite", help="The hash of file co
 Exclude = Annotated[
     list[str] | None,
     typer.Option("--exclude", metavar="PATTERN", help="Leave out what matches a gitignore pattern. Repeatable."),
+]
+RecordsOption = Annotated[
+    RecordsChoice,
+    typer.Option("--records", help="Whether records of JSONL, CSV, Parquet and tar files are told apart."),
 ]
 _Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors and what was asked for.")]
 _Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say more.")]

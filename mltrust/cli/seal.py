@@ -8,7 +8,19 @@ import typer
 
 from mltrust.cli.console import Console
 from mltrust.cli.naming import Publishing, publishing
-from mltrust.cli.options import Artifact, Engine, Exclude, Format, FormatOption, Jobs, Suite, SuiteChoice, speaking
+from mltrust.cli.options import (
+    Artifact,
+    Engine,
+    Exclude,
+    Format,
+    FormatOption,
+    Jobs,
+    RecordsChoice,
+    RecordsOption,
+    Suite,
+    SuiteChoice,
+    speaking,
+)
 from mltrust.errors import UsageError
 
 if TYPE_CHECKING:
@@ -33,6 +45,7 @@ def seal(
     ] = None,
     exclude: Exclude = None,
     suite: Suite = SuiteChoice.BLAKE3,
+    records: RecordsOption = RecordsChoice.AUTO,
     reread: Annotated[
         bool, typer.Option("--reread", help="Read every file, also those unchanged since they were last read here.")
     ] = False,
@@ -76,7 +89,9 @@ def seal(
             suite=suite.value,
             exclude=exclude or (),
             annotations=_annotations(annotation or ()),
-            means=api.default_means(jobs, progress, engine, remote_settings(artifact)),
+            means=api.default_means(
+                jobs, progress, engine, remote_settings(artifact), records=records is not RecordsChoice.OFF
+            ),
             cache=digest_cache(console, reread=reread),
         )
     elsewhere = [backend.name for backend in anchors if not backend.carried]

@@ -38,6 +38,7 @@ _TENSOR = re.compile(
     rf'"size": {_INTEGER}, "digest": {_HEX}\}},\n'
 )
 _MAX_DTYPE = 64
+_OF_PARTS = {"path", "kind", "size", "metadata", "children"}
 _MAX_NAME = MAX_NAME_BYTES // 4  # in characters, whatever they are
 
 
@@ -181,7 +182,7 @@ class _Reading:
             self._any_row(text)
             return
         document = document_of(_loads((head + '"children": []}').encode()), self.size, self._where)
-        if document.kind != "safetensors" or document.digest is not None:
+        if document.kind != "safetensors" or document.model_fields_set - _OF_PARTS:
             self._any_row(text)
             return
         path = check_path(document.path, self._where)

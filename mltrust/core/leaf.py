@@ -44,18 +44,38 @@ class Kind(StrEnum):
     ST_HEADER = "st-header"
     TENSOR = "tensor"
     METADATA = "metadata"
+    RECORDS = "records"
+    RECORD = "record"
 
 
 _HEADS = {kind: _TAG + ns(kind.encode()) for kind in Kind}
 _FILE_TAIL = _U64.pack(0) + _THREE_U64.pack(_U64.size, 0, len(_NO_ATTRIBUTES)) + _NO_ATTRIBUTES  # no child root
 
 
+class Records(NamedTuple):
+    """What the leaf of a file of records says beside its bytes and the tree of its records.
+
+    `set_root` is 32 bytes that do not depend on the order of the records, `header` the digest of what stands once for
+    all of them (the names of columns, a schema; empty: nothing does), `index_root` that of an index for proofs of absence.
+    """
+
+    format: str
+    set_root: bytes
+    header: bytes = b""
+    index_root: bytes = b""
+
+    def attributes(self) -> dict[str, str]:
+        """Return what is said, without what is not."""
+        found = {"format": self.format, "header": self.header.hex(), "index_root": self.index_root.hex()}
+        return {key: value for key, value in (*found.items(), ("set_root", self.set_root.hex())) if value}
+
+
 class Leaf(NamedTuple):
     """One named thing with a size in bytes and either a digest of its bytes or a tree of children.
 
-    `digest` and `child_root` are 32 bytes or empty; `dtype` and `shape` belong to tensors alone;
-    `salt` is empty or the 32 bytes that blind the leaf. A tuple, because a model has up to millions: a frozen
-    dataclass takes three times as long to make.
+    `digest` and `child_root` are 32 bytes or empty; `dtype` and `shape` belong to tensors alone, `records` to files of
+    records, which have both a digest and a tree; `salt` is empty or the 32 bytes that blind the leaf. A tuple, because
+    a model has up to millions: a frozen dataclass takes three times as long to make.
     """
 
     kind: Kind
@@ -67,6 +87,7 @@ class Leaf(NamedTuple):
     dtype: str = ""
     shape: tuple[int, ...] = ()
     salt: bytes = b""
+    records: Records | None = None
 
     def data(self) -> bytes:
         """Return the leaf data of the tree (RFC 9162 hashes it with the 0x00 prefix)."""
@@ -87,6 +108,8 @@ class Leaf(NamedTuple):
 
     def attributes(self) -> bytes:
         """Return the closed set of attributes of this kind as RFC 8785 JSON."""
+        if self.records is not None:
+            return canonical.dumps(self.records.attributes())
         if self.kind is not Kind.TENSOR:
             return _NO_ATTRIBUTES
         return _tensor_attributes(self.dtype, self.shape)
@@ -139,6 +162,16 @@ def file_leaves(names: Iterable[bytes], sizes: Iterable[int], digests: Iterable[
 def _file_packer(length: int) -> Callable[..., bytes]:
     """Return what packs the leaf of a file whose name has `length` bytes."""
     return struct.Struct(f">{len(_HEADS[Kind.FILE])}sQ{length}sQQQ{DIGEST_SIZE}s{len(_FILE_TAIL)}s").pack
+
+
+def record_leaves(sizes: Iterable[int], digests: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the leaf data of records without names, in a third of the time that `Leaf.data` takes."""
+    head, tail, pack = _RECORD_HEAD, _FILE_TAIL, _RECORD.pack
+    return (pack(head, size, DIGEST_SIZE, digest, tail) for size, digest in zip(sizes, digests, strict=True))
+
+
+_RECORD_HEAD = _HEADS[Kind.RECORD] + ns(b"") + _U64.pack(_U64.size)
+_RECORD = struct.Struct(f">{len(_RECORD_HEAD)}sQQ{DIGEST_SIZE}s{len(_FILE_TAIL)}s")
 
 
 def safetensors_entry(

@@ -125,6 +125,11 @@ class Manifest:
         """The number of tensors in all files."""
         return sum(1 for entry in self._others.values() for _ in entry.tensors())
 
+    @cached_property
+    def records(self) -> int:
+        """The number of records in all files."""
+        return sum(entry.leaf.child_size for entry in self._others.values() if entry.leaf.kind is Kind.RECORDS)
+
     def entry(self, index: int) -> Entry:
         """Return one entry."""
         columns = self._columns

@@ -91,6 +91,12 @@ def count(number: int, what: str) -> str:
     return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 
+def counted(files: int, tensors: int, records: int, size: str) -> str:
+    """Say how much there is; of records only where there are any."""
+    found = [count(files, "file"), count(tensors, "tensor")]
+    return ", ".join([*found, *([count(records, "record")] if records else []), size])
+
+
 def collisions(names: Iterable[str]) -> list[list[str]]:
     """Group names that some file systems would confuse: equal after NFC and case folding.
 

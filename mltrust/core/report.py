@@ -120,6 +120,7 @@ class Scope(Document):
 
     files: int
     tensors: int
+    records: int = 0
     bytes: int
     files_not_reread: int = 0
     bytes_not_reread: int = 0

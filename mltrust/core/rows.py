@@ -14,6 +14,7 @@ from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from mltrust.core import canonical
 from mltrust.core.columns import Files
 from mltrust.core.digest import DIGEST_SIZE
+from mltrust.core.leaf import Records
 from mltrust.core.manifest import Entry, Kind, Leaf, Manifest, ManifestBuilder, file_entry, safetensors_entry
 from mltrust.core.model import Document, first_surprise
 from mltrust.core.names import check_path, check_text
@@ -69,12 +70,21 @@ class PartDocument(_Row):
 
 
 class EntryDocument(_Row):
-    """A file in the manifest: `file` has a digest; `safetensors` has children and perhaps metadata."""
+    """A file in the manifest: `file` has a digest; `safetensors` has children and perhaps metadata.
+
+    `records` has a digest, the format, number, root and set root of its records, and perhaps a header and an index.
+    """
 
     path: str
-    kind: Literal["file", "safetensors"]
+    kind: Literal["file", "safetensors", "records"]
     size: _Size
     digest: Annotated[Hex256 | None, _Given] = None
+    format: Annotated[Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,63}$")] | None, _Given] = None
+    records: Annotated[_Size | None, _Given] = None
+    record_root: Annotated[Hex256 | None, _Given] = None
+    set_root: Annotated[Hex256 | None, _Given] = None
+    header: Annotated[Hex256 | None, _Given] = None
+    index_root: Annotated[Hex256 | None, _Given] = None
     metadata: Annotated[dict[str, str] | None, BeforeValidator(_texts)] = None
     children: Annotated[Annotated[list[PartDocument], Field(fail_fast=True)] | None, _Given] = None
 
@@ -90,7 +100,12 @@ def manifest_text(manifest: Manifest) -> Iterator[str]:
     separator = ""
     for piece in manifest.pieces():
         yield separator
-        yield from (_file_rows(piece),) if isinstance(piece, Files) else _rows_of_parts(piece)
+        if isinstance(piece, Files):
+            yield _file_rows(piece)
+        elif piece.leaf.kind is Kind.RECORDS:
+            yield _compact(_records_row(piece.leaf))
+        else:
+            yield from _rows_of_parts(piece)
         separator = ",\n"
 
 
@@ -112,6 +127,13 @@ def _rows_of_parts(entry: Entry) -> Iterator[str]:
         yield separator + ",\n ".join(map(_part_row, rows))
         separator = ",\n "
     yield "\n]}"
+
+
+def _records_row(leaf: Leaf) -> dict[str, canonical.Json]:
+    row: dict[str, canonical.Json] = {"path": leaf.name, "kind": leaf.kind, "size": leaf.size}
+    said = leaf.records.attributes() if leaf.records else {}
+    row |= {"digest": leaf.digest.hex(), "format": said.pop("format"), "records": leaf.child_size}
+    return row | {"record_root": leaf.child_root.hex()} | said
 
 
 def _part_row(leaf: Leaf) -> str:
@@ -139,17 +161,42 @@ def entry_from(row: canonical.Json, index: int, where: str) -> Entry:
     """Return the entry of a parsed row, the one at `index`."""
     document = document_of(row, index, where)
     path = check_path(document.path, where)
+    _check_keys(document, where)
     if document.kind == "file":
-        if document.digest is None or document.children is not None or document.metadata is not None:
-            raise FormatError(where, f"file {ascii(path)[:80]} needs a digest and nothing else")
-        return file_entry(path, document.size, bytes.fromhex(document.digest))
-    if document.children is None or document.digest is not None:
-        raise FormatError(where, f"safetensors {ascii(path)[:80]} needs children and no digest")
-    parts = document.children
+        return file_entry(path, document.size, bytes.fromhex(document.digest or ""))
+    if document.kind == "records":
+        return _records_entry(document)
+    parts = document.children or []
     where = f"{where}: {ascii(path)[:80]}"
     if not parts or parts[0].kind != "st-header" or any(part.kind != "tensor" for part in parts[1:]):
         raise FormatError(where, "its parts are not one header, then tensors")
     return with_parts(document, [_part_from(part, where) for part in parts], where)
+
+
+_NEEDED = {
+    "file": {"digest"},
+    "safetensors": {"children"},
+    "records": {"digest", "format", "records", "record_root", "set_root"},
+}
+_OPTIONAL = {"file": set[str](), "safetensors": {"metadata"}, "records": {"header", "index_root"}}
+
+
+def _check_keys(document: EntryDocument, where: str) -> None:
+    kind, keys = document.kind, document.model_fields_set - {"path", "kind", "size"}
+    needed, optional = _NEEDED[kind], _OPTIONAL[kind]
+    if not needed <= keys <= needed | optional:
+        wanted = " and ".join(sorted(needed))
+        raise FormatError(where, f"{kind} {ascii(document.path)[:80]} needs {wanted}, and nothing that is not its own")
+
+
+def _records_entry(document: EntryDocument) -> Entry:
+    digest, root, set_root, header, index = (
+        bytes.fromhex(value or "")
+        for value in (document.digest, document.record_root, document.set_root, document.header, document.index_root)
+    )
+    records = Records(document.format or "", set_root, header, index)
+    leaf = Leaf(Kind.RECORDS, document.path, document.size, digest, root, document.records or 0, records=records)
+    return Entry(leaf)
 
 
 def document_of(row: canonical.Json, index: int, where: str) -> EntryDocument:

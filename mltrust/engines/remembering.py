@@ -160,14 +160,20 @@ class _Lookup:
 def _keys(batch: Sequence[Segment]) -> list[bytes]:
     pack = _KEY.pack
     try:
-        return [pack(*file.version, offset, length) for file, offset, length in batch]
+        keys = [pack(*file.version, offset, length) for file, offset, length, by in batch if by is None]
     except struct.error:
-        return [_key(segment) for segment in batch]
+        keys = []
+    return keys if len(keys) == len(batch) else [_key(segment) for segment in batch]
 
 
 def _key(segment: Segment) -> bytes:
-    """Return the key of a segment, or one that nothing is remembered under if its file's version is not a kernel's."""
+    """Return the key of a segment, or one that nothing is remembered under.
+
+    That is where its file's version is not a kernel's, and where more than a digest is wanted.
+    """
     try:
+        if segment.by is not None:
+            return _NO_KEY
         return _KEY.pack(*segment.file.version, segment.offset, segment.length)
     except struct.error:
         return _NO_KEY

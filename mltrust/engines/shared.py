@@ -32,14 +32,14 @@ def may_fork() -> bool:
 class SharedWork:
     """The digests of `count` things, being worked out by copies of this process from the start.
 
-    `digests` returns those of a range of indexes, joined.
+    `digests` returns those of a range of indexes, joined; each has `width` bytes.
 
     This process may do something else meanwhile; it joins in when it is asked to `finish`. Whoever begins work ends
     it by `finish` or `abandon`: copies are waited for there.
     """
 
-    def __init__(self, count: int, digests: Callable[[range], bytes], copies: int) -> None:
-        self._work = _Work(count, digests)
+    def __init__(self, count: int, digests: Callable[[range], bytes], copies: int, width: int = DIGEST_SIZE) -> None:
+        self._work = _Work(count, digests, width)
         self._copies: list[int] = []
         with suppress(OSError), _interrupts_waiting() as mask:  # no more processes to be had: fewer do it
             self._copies.extend(self._work.copy(mask) for _ in range(min(copies, _MAX_COPIES)))
@@ -86,11 +86,11 @@ def _interrupts_waiting() -> Iterator[set[int]]:
 class _Work:
     """Pieces of a range of indexes; their numbers wait in a pipe, the digests go to memory that all copies share."""
 
-    def __init__(self, count: int, digests: Callable[[range], bytes]) -> None:
-        self._count, self._digests = count, digests
+    def __init__(self, count: int, digests: Callable[[range], bytes], width: int) -> None:
+        self._count, self._digests, self._width = count, digests, width
         self._size = -(-count // _MAX_PIECES)
         self.pieces = -(-count // self._size)
-        self._found = mmap(-1, count * DIGEST_SIZE)
+        self._found = mmap(-1, count * width)
         self._done = mmap(-1, self.pieces)
         self._tickets, end = os.pipe()
         os.write(end, b"".join(_NUMBER.pack(piece) for piece in range(self.pieces)))
@@ -125,8 +125,8 @@ class _Work:
 
     def do(self, piece: int) -> None:
         """Work one piece out."""
-        indexes = self._range(piece)
-        self._found[indexes.start * DIGEST_SIZE : indexes.stop * DIGEST_SIZE] = self._digests(indexes)
+        indexes, width = self._range(piece), self._width
+        self._found[indexes.start * width : indexes.stop * width] = self._digests(indexes)
         self._done[piece] = _DONE
 
     def is_done(self, piece: int) -> bool:
@@ -142,8 +142,8 @@ class _Work:
 
     def found(self) -> list[bytes]:
         """Return the digests in order."""
-        found = bytes(self._found)
-        return [found[at : at + DIGEST_SIZE] for at in range(0, len(found), DIGEST_SIZE)]
+        found, width = bytes(self._found), self._width
+        return [found[at : at + width] for at in range(0, len(found), width)]
 
     def close(self) -> None:
         """Close the pipe."""

@@ -9,19 +9,22 @@ Three lanes, because three kinds of work want three kinds of care:
 - small ones go through one loop in one thread: the interpreter lock makes a second thread slower. Where there
   are many, and this process may be copied, copies of it share them, and begin while the next batch is being listed.
   Where bytes come over a network, reading is waiting, and many threads wait at once.
+
+Segments that somebody else digests, record by record, keep a thread busy each, or a copy of this process where there
+are several: what is done for every record holds the interpreter lock.
 """
 
 import os
 import threading
 from collections import deque
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any, ClassVar, Self, TypeVar
 
 from mltrust.core.digest import Hasher, Suite
 from mltrust.engines import shared
 from mltrust.errors import ChangedError, UsageError
-from mltrust.interfaces import ArtifactSource, OpenFile, Progress, Segment
+from mltrust.interfaces import ArtifactSource, OpenFile, Progress, Segment, Silent
 
 SMALL = 256 * 1024
 BLOCK = 1024 * 1024
@@ -86,11 +89,14 @@ class _Run:
         self.found: list[bytes] = [b""] * len(segments)
         self.stop = threading.Event()
         order = sorted((i for i, s in enumerate(segments) if s.length > SMALL), key=self._length, reverse=True)
+        own = sorted((i for i, s in enumerate(segments) if s.by is not None), key=self._length, reverse=True)
+        order = [i for i in order if segments[i].by is None] if own else order
         fair_share = sum(segment.length for segment in segments) / jobs
         self.wide = [i for i in order if jobs > 1 and segments[i].length > max(fair_share, WIDE_BLOCK)]
         self.large = deque(order[len(self.wide) :])
-        self.small = [i for i, s in enumerate(segments) if s.length <= SMALL]
-        self.shared = self._share_small()
+        self.small = [i for i, s in enumerate(segments) if s.length <= SMALL and s.by is None]
+        self.own = deque(own)
+        self.shared = [*self._share_own(), *self._share_small()]
 
     def _length(self, index: int) -> int:
         return self.segments[index].length
@@ -104,10 +110,10 @@ class _Run:
         pieces = _pieces(self.small, 1 if self.source.remote else _PIECE)
         readers = min(_READERS if self.source.remote else 1, len(pieces))
         streams = max(_STREAMS, self.jobs) if self.source.remote else self.jobs
-        lanes = max(readers, min(streams, len(self.large) + readers))
+        lanes = max(readers, min(streams, len(self.own) + len(self.large) + readers))
         none: deque[Any] = deque()
         with ThreadPoolExecutor(max_workers=max(lanes, 1)) as pool:
-            work = [(pieces if i < readers else none, self.large if i < streams else none) for i in range(lanes)]
+            work = [(pieces if i < readers else none, i < streams) for i in range(lanes)]
             futures = [pool.submit(self._lane, *each) for each in work]
             try:
                 for future in futures:
@@ -120,39 +126,53 @@ class _Run:
 
     def abandon(self) -> None:
         """End the copies, if nobody has waited for them."""
-        if self.shared is not None:
-            self.shared.abandon()
+        for _, work in self.shared:
+            work.abandon()
 
-    def _share_small(self) -> shared.SharedWork | None:
+    def _share_own(self) -> Iterator[tuple[Sequence[int], shared.SharedWork]]:
+        segments = [(segment, segment.by) for segment in (self.segments[index] for index in self.own)]
+        if self.jobs == 1 or len(segments) < 2 or self.source.remote or not shared.may_fork():  # noqa: PLR2004  # one is not shared
+            return
+        width = max(segment.answer for segment, _ in segments)
+
+        def digests(indexes: range) -> bytes:
+            some = segments[indexes.start : indexes.stop]
+            found = (by.digest(segment, self.source, self.suite, Silent()) for segment, by in some if by)
+            return b"".join(each.ljust(width, b"\0") for each in found)
+
+        yield list(self.own), shared.SharedWork(len(segments), digests, self.jobs - 1, width)
+        self.own.clear()
+
+    def _share_small(self) -> Iterator[tuple[Sequence[int], shared.SharedWork]]:
         if self.jobs == 1 or len(self.small) < _MANY or self.source.remote or not shared.may_fork():
-            return None
+            return
         read_each, digest = self.source.read_each, self.suite.digest
         segments = [self.segments[index] for index in self.small]
 
         def digests(indexes: range) -> bytes:
             return b"".join(map(digest, read_each(segments[indexes.start : indexes.stop])))
 
-        return shared.SharedWork(len(segments), digests, self.jobs - 1)
-
-    def _take_shared(self) -> None:
-        if self.shared is None:
-            return
-        indexes, segments = self.small, self.segments
-
-        def advance(done: range) -> None:
-            self.progress.advance(sum(segments[indexes[at]].length for at in done))
-
-        work, self.shared = self.shared, None
-        for index, found in zip(indexes, work.finish(advance), strict=True):
-            self.found[index] = found
+        yield self.small, shared.SharedWork(len(segments), digests, self.jobs - 1)
         self.small = []
 
-    def _lane(self, pieces: deque[Sequence[int]], large: deque[int]) -> None:
+    def _take_shared(self) -> None:
+        while self.shared:
+            indexes, work = self.shared.pop(0)
+
+            def advance(done: range, indexes: Sequence[int] = indexes) -> None:
+                self.progress.advance(sum(self.segments[indexes[at]].length for at in done))
+
+            for index, found in zip(indexes, work.finish(advance), strict=True):
+                self.found[index] = found[: self.segments[index].answer]
+
+    def _lane(self, pieces: deque[Sequence[int]], streams: bool) -> None:
         try:
             while not self.stop.is_set() and (piece := _next(pieces)):
                 self._hash_small(piece)
+            while streams and not self.stop.is_set() and (index := _next(self.own)) is not None:
+                self.found[index] = self._have_digested(self.segments[index])
             buffer = memoryview(bytearray(BLOCK))
-            while not self.stop.is_set() and (index := _next(large)) is not None:
+            while streams and not self.stop.is_set() and (index := _next(self.large)) is not None:
                 self.found[index] = self._hash_large(self.segments[index], buffer)
         except BaseException:
             self.stop.set()
@@ -164,9 +184,12 @@ class _Run:
             self.found[index] = self.suite.digest(content)
         self.progress.advance(sum(self.segments[index].length for index in piece))
 
+    def _have_digested(self, segment: Segment) -> bytes:
+        return segment.by.digest(segment, self.source, self.suite, self.progress) if segment.by else b""
+
     def _hash_large(self, segment: Segment, buffer: memoryview) -> bytes:
         hasher = self.suite.new()
-        with self.source.open(*segment) as opened:
+        with self.source.open(*segment[:3]) as opened:
             position, end = segment.offset, segment.offset + segment.length
             while position < end and not self.stop.is_set():
                 block = _fill(opened, buffer[: end - position], position, segment)
@@ -179,7 +202,7 @@ class _Run:
         """Hash one segment with all threads, reading the next block meanwhile."""
         hasher: Hasher = self.suite.threaded(self.jobs)
         buffers = deque(memoryview(bytearray(WIDE_BLOCK)) for _ in range(2))
-        with self.source.open(*segment) as opened:
+        with self.source.open(*segment[:3]) as opened:
             position, end = segment.offset, segment.offset + segment.length
             coming = pool.submit(_fill, opened, buffers[0][: end - position], position, segment)
             while position < end:

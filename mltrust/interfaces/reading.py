@@ -1,13 +1,14 @@
 """The sockets of reading: sources list and read, readers cut, engines hash."""
 
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, NamedTuple, Protocol, Self, runtime_checkable
 
-from mltrust.core.digest import Suite
+from mltrust.core.digest import DIGEST_SIZE, Suite
 from mltrust.core.manifest import Entry, Manifest
+from mltrust.core.records import Batch
 from mltrust.core.report import Notice, Recalled
 from mltrust.interfaces.settings import Settings
 
@@ -26,11 +27,20 @@ class FileEntry(NamedTuple):
 
 
 class Segment(NamedTuple):
-    """A byte range of a file that becomes one leaf; data only, so any engine on any machine can hash it."""
+    """A byte range of a file that becomes one leaf; data only, so any engine on any machine can hash it.
+
+    `by` is who digests the bytes, where more than their digest is wanted: an engine has it do so, whole.
+    """
 
     file: FileEntry
     offset: int
     length: int
+    by: "Digester | None" = None
+
+    @property
+    def answer(self) -> int:
+        """How many bytes an engine answers with: those of a digest, or as many as `by` says."""
+        return DIGEST_SIZE if self.by is None else self.by.size
 
 
 class OpenFile(Protocol):
@@ -68,7 +78,7 @@ class ArtifactSource(Protocol):
 
     def read_each(self, segments: Iterable[Segment]) -> Iterator[bytes]:
         """Yield the bytes of many small segments in turn, as `read` returns them; it may cost less for each."""
-        return (self.read(*segment) for segment in segments)
+        return (self.read(*segment[:3]) for segment in segments)
 
     def abandon(self) -> None:
         """Let whoever waits for bytes in another thread wait no longer, but fail; here nothing takes long."""
@@ -111,6 +121,15 @@ class Progress(Protocol):
         """Say that `size` more bytes are done."""
 
 
+class Digester(Protocol):
+    """Reads a segment in its own way. Data only: it travels to wherever the segment is read."""
+
+    size: ClassVar[int]
+
+    def digest(self, segment: Segment, source: ArtifactSource, suite: Suite, progress: Progress) -> bytes:
+        """Return `size` bytes that say all there is to say of the bytes of `segment`, and depend on nothing else."""
+
+
 class Parts(Protocol):
     """How a reader cut one file: the segments to hash, and how their digests become the entry."""
 
@@ -119,7 +138,10 @@ class Parts(Protocol):
         """The segments; together they cover every byte of the file once."""
 
     def entry(self, digests: Sequence[bytes]) -> Entry:
-        """Return the entry, given one digest for each segment, in order."""
+        """Return the entry, given one digest for each segment, in order.
+
+        Raises `MalformedError` if it took all of the bytes to see that the file is not well-formed.
+        """
 
 
 class ArtifactReader(Protocol):
@@ -143,6 +165,28 @@ class ArtifactReader(Protocol):
         """
 
 
+class Row(NamedTuple):
+    """A record as people see it: its index `at` from zero, its text, and its fields by name, where it has such."""
+
+    at: int
+    text: str
+    fields: Mapping[str, object] | None = None
+
+
+@runtime_checkable
+class RecordReader(ArtifactReader, Protocol):
+    """A reader that knows the records of its files. Such a file is one segment, read by the reader's own digester."""
+
+    def batches(self, file: FileEntry, source: ArtifactSource, suite: Suite) -> Iterator[Batch]:
+        """Yield the records of `file` in order; raise `FormatError` as soon as it is not well-formed."""
+
+    def rows(self, file: FileEntry, source: ArtifactSource, wanted: Collection[int]) -> Iterator[Row]:
+        """Yield the records with the `wanted` indexes, in order, as they may be shown; long ones are cut short."""
+
+    def keeping(self, folder: Path) -> Self:
+        """Return the same reader, whose digesters leave the hashes of records in `folder` (`kept_in`)."""
+
+
 class Engine(Protocol):
     """Hashes segments."""
 
@@ -151,7 +195,7 @@ class Engine(Protocol):
     def digest(
         self, batches: Iterable[Sequence[Segment]], source: ArtifactSource, suite: Suite, progress: Progress
     ) -> Generator[Sequence[bytes], None, None]:
-        """Yield, for every batch in turn, the 32-byte content digests of its segments, in order.
+        """Yield, for every batch in turn, the 32-byte content digests of its segments (or `Segment.answer`), in order.
 
         An engine may ask for the next batch while it works at one, so that listing goes on meanwhile. The result
         depends on nothing but the bytes; memory stays bounded whatever the sizes. To close it ends the work.

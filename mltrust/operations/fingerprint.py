@@ -1,7 +1,7 @@
 """Read an artifact: list, cut, hash, put together. Files stream through in batches, so that millions need no room."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import islice
@@ -9,8 +9,8 @@ from itertools import islice
 from mltrust.core.changes import Change, ChangeKind
 from mltrust.core.digest import Suite
 from mltrust.core.lfs import is_pointer, may_be_pointer
-from mltrust.core.manifest import Manifest, ManifestBuilder
-from mltrust.errors import ArtifactError, FormatError, UnreadableError
+from mltrust.core.manifest import Entry, Manifest, ManifestBuilder, file_entry
+from mltrust.errors import ArtifactError, FormatError, MalformedError, UnreadableError
 from mltrust.interfaces import ArtifactReader, ArtifactSource, FileEntry, Means, Parts, Segment
 from mltrust.operations.notices import NOTEWORTHY
 
@@ -82,14 +82,19 @@ class _Batch:
             found.extend(self.parts[index].segments if index in self.parts else (Segment(file, 0, file.size),))
         return found
 
-    def put_together(self, digests: Sequence[bytes], manifest: ManifestBuilder) -> None:
-        """Add the entries that the digests of the segments amount to; runs of whole files are added at once."""
+    def put_together(
+        self, digests: Sequence[bytes], manifest: ManifestBuilder, entry: Callable[[Parts, Sequence[bytes]], Entry]
+    ) -> None:
+        """Add the entries that the digests of the segments amount to; runs of whole files are added at once.
+
+        `entry` makes that of a file which was cut into parts.
+        """
         done = used = 0
         for index, parts in sorted(self.parts.items()):
             self._add_whole(manifest, self.files[done:index], digests[used : used + index - done])
             used += index - done
             count = len(parts.segments)
-            manifest.add(parts.entry(digests[used : used + count]))
+            manifest.add(entry(parts, digests[used : used + count]))
             done, used = index + 1, used + count
         self._add_whole(manifest, self.files[done:], digests[used:])
 
@@ -114,12 +119,23 @@ class _Reader:
         segments = self._segments()
         with closing(engine.digest(segments, self._source, suite, self._means.progress)) as found:
             for digests in found:
-                self._cut.popleft().put_together(digests, manifest)
+                self._cut.popleft().put_together(digests, manifest, self._entry)
         if self._cut or next(segments, None) is not None:  # what is left out would not be missed
             raise UnreadableError(f"the engine {engine.name!r} ended before all files were hashed")
         reading.manifest = manifest.build()
         reading.readers = (*(reader for reader in self._cutters if reader.name in reading.used), self._rest)
         return reading
+
+    def _entry(self, parts: Parts, digests: Sequence[bytes]) -> Entry:
+        """Put a file together; one that turned out to be malformed is refused, or noted and taken as a whole."""
+        try:
+            return parts.entry(digests)
+        except MalformedError as error:
+            if self._strict:
+                raise
+            self._reading.malformed[error.where] = error.what
+            (segment,) = parts.segments
+            return file_entry(segment.file.path, segment.length, error.digest)
 
     def _segments(self) -> Iterator[list[Segment]]:
         for files in _batches(self._source.files()):

@@ -7,7 +7,7 @@ from pathlib import Path
 from mltrust.core.bundle import Bundle
 from mltrust.core.changes import Change, ChangeKind, changes_between
 from mltrust.core.digest import suite_named
-from mltrust.core.names import count
+from mltrust.core.names import count, counted
 from mltrust.core.receipt import Receipt, Signature
 from mltrust.core.report import Check, CheckKind, Outcome, Recalled, Report, Scope
 from mltrust.core.statement import Statement
@@ -43,6 +43,7 @@ def verify(source: ArtifactSource, seal: Placed, trust: Trust, means: Means) -> 
     scope = Scope(
         files=reading.manifest.size,
         tensors=reading.manifest.tensors,
+        records=reading.manifest.records,
         bytes=reading.manifest.bytes,
         files_not_reread=means.recalled.files,
         bytes_not_reread=means.recalled.bytes,
@@ -96,7 +97,7 @@ def _differences(bundle: Bundle, reading: Reading) -> tuple[Change, ...]:
 
 def _content(bundle: Bundle, changes: Sequence[Change], reading: Reading, recalled: Recalled) -> Check:
     manifest = reading.manifest
-    what = f"{count(manifest.size, 'file')}, {count(manifest.tensors, 'tensor')}, {count(manifest.bytes, 'byte')}"
+    what = counted(manifest.size, manifest.tensors, manifest.records, count(manifest.bytes, "byte"))
     outcome, summary, hint = Outcome.PASS, f"all bytes are the sealed ones: {what}", None
     if any(recalled):
         rest = f"{count(recalled.files, 'file')} ({count(recalled.bytes, 'byte')}) not reread"

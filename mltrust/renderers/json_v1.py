@@ -9,7 +9,7 @@ from mltrust.core.canonical import Json
 from mltrust.core.changes import Difference
 from mltrust.core.manifest import Manifest
 from mltrust.core.report import Check, Notice, Recalled, Report
-from mltrust.statements.seal import read_seal
+from mltrust.statements.seal import Totals, read_seal
 
 
 def document(kind: str, fields: Mapping[str, Json]) -> str:
@@ -61,7 +61,7 @@ def fingerprint(manifest: Manifest, suite: str, value: str) -> str:
         "fingerprint": value,
         "root": manifest.root.hex(),
         "content_root": content_root.hex() if content_root else None,
-        "totals": {"files": manifest.size, "tensors": manifest.tensors, "bytes": manifest.bytes},
+        "totals": Totals.of(manifest).to_json(),
     }
     return document("fingerprint", fields)
 

@@ -7,7 +7,7 @@ from rich.filesize import decimal
 from mltrust.core.bundle import Bundle
 from mltrust.core.changes import Change, ChangeKind, Difference, changed_bytes
 from mltrust.core.manifest import Entry, Kind
-from mltrust.core.names import count, printable, shown
+from mltrust.core.names import count, counted, printable, shown
 from mltrust.core.receipt import Receipt
 from mltrust.core.report import Check, CheckKind, Notice, Outcome, Recalled, Report, Verdict
 from mltrust.renderers.styled import Text
@@ -153,7 +153,7 @@ def sealed(bundle: Bundle, path: str, found: Iterable[Notice], elsewhere: Sequen
 
 def _facts_of(predicate: SealPredicate) -> Iterator[Text]:
     totals = predicate.totals
-    yield Text(f"  {count(totals.files, 'file')}, {count(totals.tensors, 'tensor')}, {decimal(totals.bytes)}")
+    yield Text(f"  {counted(totals.files, totals.tensors, totals.records, decimal(totals.bytes))}")
     yield Text(f"  fingerprint  {predicate.suite}:{predicate.fingerprint().hex()}")
     yield Text(f"  root         {predicate.root}", style="dim")
     if predicate.content_root:
@@ -210,6 +210,9 @@ def _entry_lines(entry: Entry) -> Iterator[Text]:
     yield Text.assemble(f"  {shown(leaf.name)}  ", (f"{leaf.kind}  {decimal(leaf.size)}  {value[:16]}", "dim"))
     for key, text in entry.metadata:
         yield Text(f"    {shown(key)} = {shown(text[:200])}", style="dim")
+    if leaf.records is not None:
+        what = f"{count(leaf.child_size, 'record')}  {leaf.records.format}  {leaf.child_root.hex()[:16]}"
+        yield Text(f"    {what}", style="dim")
     for tensor in entry.tensors():
         shape = f"{shown(tensor.dtype)} {list(tensor.shape)}"
         facts = f"  {shape}  {decimal(tensor.size)}  {tensor.digest.hex()[:16]}"

@@ -93,7 +93,7 @@ class LocalSource(ArtifactSource):
         prefix, flags = self._prefix, _FLAGS
         open_, read, status, close = os.open, os.read, os.fstat, os.close  # looked up once: there may be millions
         for segment in segments:
-            (path, size, version), offset, length = segment
+            (path, size, version), offset, length, _ = segment
             try:
                 handle = open_(prefix + path.encode(), flags)
                 try:
@@ -102,10 +102,10 @@ class LocalSource(ArtifactSource):
                 finally:
                     close(handle)
             except OSError:
-                yield self.read(*segment)
+                yield self.read(*segment[:3])
                 continue
             found = (now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns)
-            yield data if found == version and length == size == len(data) and not offset else self.read(*segment)
+            yield data if found == version and length == size == len(data) and not offset else self.read(*segment[:3])
 
     def _check_version(self, handle: int, file: FileEntry) -> None:
         found = version_of(os.fstat(handle))

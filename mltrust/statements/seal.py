@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SerializerFunctionWrapHandler, ValidationError, model_serializer
 
 from mltrust.core import canonical
 from mltrust.core.digest import SUITES, Suite, suite_named
@@ -33,11 +33,23 @@ class Parameters(Document):
 
 
 class Totals(Document):
-    """How much was sealed."""
+    """How much was sealed; `records` is left out where there are none."""
 
     files: Annotated[int, Field(ge=1)]
     tensors: Annotated[int, Field(ge=0)]
+    records: Annotated[int, Field(ge=0)] = 0
     bytes: Annotated[int, Field(ge=0)]
+
+    @model_serializer(mode="wrap")
+    def _without_none(self, serialize: SerializerFunctionWrapHandler) -> dict[str, int]:
+        found: dict[str, int] = serialize(self)
+        return {key: value for key, value in found.items() if key != "records" or value}
+
+    @classmethod
+    def of(cls, manifest: Manifest) -> "Totals":
+        """Return how much `manifest` holds."""
+        files, tensors, records = manifest.size, manifest.tensors, manifest.records
+        return Totals.model_construct(files=files, tensors=tensors, records=records, bytes=manifest.bytes)
 
 
 class SealPredicate(Document):
@@ -98,7 +110,7 @@ def _predicate(
         root=manifest.root.hex(),
         content_root=content_root.hex() if content_root is not None else None,
         parameters=parameters,
-        totals=Totals(files=manifest.size, tensors=manifest.tensors, bytes=manifest.bytes),
+        totals=Totals.of(manifest),
         annotations=dict(annotations),
         supersedes=supersedes,
     )
@@ -125,9 +137,6 @@ def contradictions(statement: Statement, manifest: Manifest) -> list[str]:
         "the root": (predicate.root, manifest.root.hex()),
         "the number of files": (predicate.size, manifest.size),
         "the content root": (predicate.content_root, content_root.hex() if content_root is not None else None),
-        "the totals": (
-            predicate.totals,
-            Totals.model_construct(files=manifest.size, tensors=manifest.tensors, bytes=manifest.bytes),
-        ),
+        "the totals": (predicate.totals, Totals.of(manifest)),
     }
     return [what for what, (stated, found) in claims.items() if stated != found]

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from mltrust.core.digest import BLAKE3
 from mltrust.core.manifest import Entry, Manifest
-from mltrust.errors import FormatError
-from mltrust.interfaces import ArtifactReader, FileEntry
+from mltrust.errors import FormatError, MalformedError
+from mltrust.interfaces import ArtifactReader, FileEntry, Segment, Silent
 from mltrust.testing.memory_source import MemorySource
 
 _hostile = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
@@ -82,6 +82,12 @@ class ReaderContract:
         _read(reader, path, data.draw(st.binary(max_size=200) | _mutations(good_files[path])))
 
 
+def _digest(segment: Segment, source: MemorySource, data: bytes) -> bytes:
+    if segment.by is not None:
+        return segment.by.digest(segment, source, BLAKE3, Silent())
+    return BLAKE3.digest(data[segment.offset : segment.offset + segment.length])
+
+
 def _mutations(good: bytes) -> st.SearchStrategy[bytes]:
     """Cut something out of `good` and put something in, a few times; most results stay nearly well-formed."""
     scraps = st.sampled_from([b"", b"0", b"-", b"\x00", b"\xff", b'"', b"\\", b"{", b"[", b"\n", b" ", b"1" * 20])
@@ -114,6 +120,10 @@ def _read(reader: ArtifactReader, path: str, data: bytes) -> Entry | None:
         assert segment.length >= 0
         end += segment.length
     assert end == len(data)
-    entry = parts.entry([BLAKE3.digest(data[s.offset : s.offset + s.length]) for s in segments])
+    try:
+        entry = parts.entry([_digest(segment, source, data) for segment in segments])
+    except MalformedError as error:
+        assert error.where == path  # noqa: PT017  # the same
+        return None
     assert (entry.path, entry.leaf.size) == (path, len(data))
     return entry

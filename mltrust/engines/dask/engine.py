@@ -114,7 +114,7 @@ class _Run:
     def _take_back(self) -> None:
         for future, answer in self.cluster.finished().items():
             batch, indexes = self.out.pop(future)
-            self.progress.advance(batch.put(indexes, unpack(answer, len(indexes))))
+            self.progress.advance(batch.put(indexes, unpack(answer, [batch.segments[index] for index in indexes])))
 
     def _complete(self) -> Iterator[Sequence[bytes]]:
         """Yield the batches at the front of which nothing is missing any more."""

@@ -7,8 +7,9 @@ joins late or takes the place of a lost one needs nothing else.
 import pickle
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from itertools import accumulate
 
-from mltrust.core.digest import DIGEST_SIZE, Suite, suite_named
+from mltrust.core.digest import Suite, suite_named
 from mltrust.engines.threads import ThreadsEngine
 from mltrust.errors import UnreadableError
 from mltrust.interfaces import ArtifactSource, Segment, Silent
@@ -62,11 +63,12 @@ def work(piece: bytes) -> bytes:
     return b"".join(found)
 
 
-def unpack(answer: object, count: int) -> list[bytes]:
-    """Return the `count` digests a worker answered with; anything else is an error."""
-    if not isinstance(answer, bytes) or len(answer) != count * DIGEST_SIZE:
+def unpack(answer: object, segments: Sequence[Segment]) -> list[bytes]:
+    """Return the digests of `segments` a worker answered with; anything else is an error."""
+    ends = list(accumulate(segment.answer for segment in segments))
+    if not isinstance(answer, bytes) or len(answer) != ends[-1]:
         raise UnreadableError("a worker of the cluster answered something that is not the digests it was asked for")
-    return [answer[at : at + DIGEST_SIZE] for at in range(0, len(answer), DIGEST_SIZE)]
+    return [answer[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]
 
 
 @lru_cache(maxsize=4)

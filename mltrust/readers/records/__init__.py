@@ -1,0 +1,1 @@
+"""Files of records: each record is a leaf of the file's own tree."""
