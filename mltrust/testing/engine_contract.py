@@ -3,7 +3,6 @@
 # ruff: noqa: S101  # asserting is what a suite is for
 
 import random
-import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import cache
@@ -15,6 +14,7 @@ from mltrust.core.digest import SUITES, Suite
 from mltrust.errors import ArtifactError, ChangedError
 from mltrust.interfaces import ArtifactSource, Engine, FileEntry, OpenFile, Progress, Segment, Silent
 from mltrust.sources.local import LocalSource
+from mltrust.testing.digester_contract import DigesterContract, Tally
 from mltrust.testing.memory_source import MemorySource
 
 MakeEngine = Callable[[int], Engine]
@@ -26,21 +26,7 @@ _AHEAD = 4  # batches of 70,000 segments that an engine may have taken in before
 _SILENT = Silent()
 
 
-class Tally(Silent):
-    """A progress that adds up; safe to call from any thread."""
-
-    def __init__(self) -> None:
-        self.total = 0
-        self._lock = threading.Lock()
-
-    def advance(self, size: int) -> None:
-        """Add `size` bytes."""
-        assert size >= 0
-        with self._lock:
-            self.total += size
-
-
-class EngineContract:
+class EngineContract(DigesterContract):
     """The suite. A subclass gives the fixture `make_engine`: a function that returns an engine of so many workers.
 
     `awkward_sizes` may name sizes where the engine changes its ways; the suite adds their neighbours. The sources of

@@ -16,10 +16,11 @@ _MANY = 100  # more files than this reach a command through xargs
 
 @dataclass(frozen=True)
 class Promise:
-    """What is promised: seconds by those of b3sum, seconds by those of the full run, MB of anonymous memory."""
+    """What is promised: seconds by those of b3sum and of the full run, seconds as such, MB of anonymous memory."""
 
     ratio: float | None = None
     share: float | None = None
+    seconds: float | None = None
     anonymous: int | None = None
 
 

@@ -12,7 +12,11 @@ from commands import Bench, Command, Promise, mltrust, remove
 from mltrust import read_seal_file
 from mltrust.statements.seal import read_seal
 
-_FULL = {"model": Promise(ratio=1.10, anonymous=200), "small": Promise(ratio=0.70, anonymous=500)}
+_FULL = {
+    "model": Promise(ratio=1.10, anonymous=200),
+    "small": Promise(ratio=0.70, anonymous=500),
+    **dict.fromkeys(("jsonl", "csv", "parquet"), Promise(seconds=4)),  # a leaf for each of a million rows
+}
 _AGAIN = {"model": Promise(share=0.30, anonymous=200), "small": Promise(share=0.30, anonymous=500)}
 _SEAL, _VERIFY = "mltrust seal --reread", "mltrust verify"
 _NOWHERE, _JSON = ("--no-anchor", "-o"), ("--format", "json")

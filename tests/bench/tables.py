@@ -109,6 +109,7 @@ def _promises(row: Row) -> Iterator[tuple[str, str, bool | None]]:
     for limit, found, places, unit in (
         (promise.ratio, row.ratio, 2, "x b3sum"),
         (promise.share, row.share, 2, "x full run"),
+        (promise.seconds, row.seconds, 1, "s"),
         (promise.anonymous, anonymous, 0, "MB anonymous"),
     ):
         if limit is not None:
