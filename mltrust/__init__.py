@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         diff,
         fingerprint,
         prove,
+        prove_records,
         seal,
         verify,
     )
@@ -28,25 +29,29 @@ if TYPE_CHECKING:
     from mltrust.core.proof import Proof
     from mltrust.core.report import AnchorState, Check, CheckKind, Outcome, Report, Verdict
     from mltrust.disk.digest_cache import DigestCache
+    from mltrust.erasing import erase
     from mltrust.errors import MltrustError, NotVerifiedError, UnreadableError, UsageError
     from mltrust.interfaces import Anchor, Home, Means, Progress, Quorum, Submission, Trust
     from mltrust.opening import anchor_by_key, open_anchor
+    from mltrust.operations.rows import RowOptions
     from mltrust.sealfile import read_seal_file
 
 __version__ = "0.1.0"
 
 # Where each public name lives. It is imported when first used: `mltrust --help` needs none of them.
 _HOMES = {
-    "mltrust.api": ("Fingerprint Sealed anchor check default_means diff fingerprint prove seal verify"),
+    "mltrust.api": ("Fingerprint Sealed anchor check default_means diff fingerprint prove prove_records seal verify"),
     "mltrust.configuration": "Configuration",
     "mltrust.core.bundle": "Bundle",
     "mltrust.core.changes": "Change ChangeKind Difference",
     "mltrust.core.proof": "Proof",
     "mltrust.core.report": "AnchorState Check CheckKind Outcome Report Verdict",
     "mltrust.disk.digest_cache": "DigestCache",
+    "mltrust.erasing": "erase",
     "mltrust.errors": "MltrustError NotVerifiedError UnreadableError UsageError",
     "mltrust.interfaces": "Anchor Home Means Progress Quorum Submission Trust",
     "mltrust.opening": "anchor_by_key open_anchor",
+    "mltrust.operations.rows": "RowOptions",
     "mltrust.sealfile": "read_seal_file",
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
@@ -72,6 +77,7 @@ __all__ = [
     "Proof",
     "Quorum",
     "Report",
+    "RowOptions",
     "Sealed",
     "Submission",
     "Trust",
@@ -83,9 +89,11 @@ __all__ = [
     "check",
     "default_means",
     "diff",
+    "erase",
     "fingerprint",
     "open_anchor",
     "prove",
+    "prove_records",
     "read_seal_file",
     "seal",
     "verify",

@@ -2,16 +2,19 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from mltrust import operations, registry
-from mltrust.artifacts import AnyPath, Artifact, LocalArtifact, open_artifact
+from mltrust.artifacts import AnyPath, LocalArtifact, open_artifact
+from mltrust.beside import blinding_with, kept_with, salts_to_be
 from mltrust.core.bundle import Bundle
 from mltrust.core.changes import Difference
-from mltrust.core.digest import BLAKE3, Suite, suite_for, suite_named
+from mltrust.core.digest import suite_for
 from mltrust.core.exclusion import Exclusions
+from mltrust.core.expectations import MAX_PUBLICATION_BYTES, Publication, read_publication
 from mltrust.core.manifest import Manifest
 from mltrust.core.proof import MAX_PROOF_BYTES, Proof
 from mltrust.core.report import Check, Notice, Recalled, Report
@@ -30,9 +33,11 @@ from mltrust.interfaces import (
     Silent,
     Trust,
 )
-from mltrust.operations.diff import Side
+from mltrust.operations import Answer, Asked, RowOptions
 from mltrust.operations.seal import Labels
-from mltrust.sealfile import SealFile, put, read_seal_file
+from mltrust.record_store import refuse_store, store_beside, store_path, store_to_be
+from mltrust.sealfile import SealFile, put, read_seal_file, seal_path, sealed_by
+from mltrust.sides import read_side, sealed_side
 from mltrust.statements.seal import SealPredicate, fingerprint_of, read_seal
 
 
@@ -74,25 +79,38 @@ def seal(
     annotations: Mapping[str, str] | None = None,
     means: Means | None = None,
     cache: DigestCache | None = None,
+    blind: bool = False,
+    salts: AnyPath | None = None,
+    keep_records: bool = False,
 ) -> Sealed:
     """Seal a file or folder and write the seal file, after every one of `anchors` has published its statement.
 
     `exclude` adds gitignore patterns to those left out by default; all of them are written into the seal. With a
-    `cache`, files that are unchanged since they were last read on this machine are not read again.
+    `cache`, files that are unchanged since they were last read on this machine are not read again. `blind`
+    gives every record a salt; the salts are kept beside the seal, or at `salts`.
+    With `keep_records`, the hashes of all records are written beside the seal, so that `verify` can name what changed.
     """
     means = means or default_means()
     place = open_artifact(artifact, means.remote)
     target = place.target(output)
-    source = place.source(place.exclusions(target, exclude), name)
     seen = SealFile.read(target) if target.exists() else None
     previous = seen.bundle if seen else None
-    labels = Labels(source.name, dict(annotations or {}))
-    means = _remembering(means, cache, place.path)
-    bundle, found = operations.seal(source, means, suite_for(suite), labels, previous)
-    bundle = _published(operations.Placed(bundle, target), anchors)
-    if bundle != previous:  # what says the same stays as it is, to the byte
-        bundle = put(target, bundle, seen)
-    return Sealed(bundle, target, found, means.recalled)
+    new_salts = salts_to_be(target, previous, blind=blind, salts=salts)
+    with store_to_be(target, means, keep=keep_records) as store:
+        effective = place.exclusions(target, exclude, (*new_salts.beside, *store.beside))
+        refuse_store(place.path, effective)
+        source = place.source(effective, name)
+        labels, reading = Labels(source.name, dict(annotations or {})), _remembering(store.means, cache, place.path)
+        bundle, found = new_salts.settle(
+            lambda blinding: operations.seal(
+                source, operations.blinded_means(reading, blinding), suite_for(suite), labels, previous
+            )
+        )
+        bundle = _published(operations.Placed(bundle, target), anchors)
+        if bundle != previous:  # what says the same stays as it is, to the byte
+            bundle = put(target, bundle, seen, partial(new_salts.write, bundle.manifest))
+        store.write(bundle.manifest)
+        return Sealed(bundle, target, found, reading.recalled)
 
 
 def _published(seal: operations.Placed, anchors: Sequence[Anchor]) -> Bundle:
@@ -118,50 +136,121 @@ def verify(
     seal: AnyPath | None = None,
     means: Means | None = None,
     quick: DigestCache | None = None,
+    salts: AnyPath | None = None,
+    expect: Sequence[AnyPath] = (),
 ) -> Report:
     """Verify a file or folder against its seal and whoever `trust` names; `Report.require()` raises on less.
 
     With a cache as `quick`, files that are unchanged since they were last read on this machine, as far as the file
     system can tell, are not read again; the report says how many. Without it, all bytes are read, whatever is cached.
+    `salts` are those of a blinded seal, if they are not kept beside it. `expect` names documents with published digests
+    (Croissant, or a file listing of the Hugging Face Hub): what they name must be what they say.
     """
     means = means or default_means()
+    expected = operations.Expected([_publication(Path(each)) for each in expect], means.engine) if expect else None
     place = open_artifact(artifact, means.remote)
     sealed = place.sealed(seal)
-    source = place.source(_sealed_exclusions(sealed.bundle))
-    return operations.verify(source, sealed, trust, _remembering(means, quick, place.path))
+    source = place.source(sealed_exclusions(sealed.bundle))
+    kept = kept_with(sealed, salts)
+    store = store_beside(sealed.path, sealed.bundle.manifest)
+    with nullcontext((means, store)) if store.hashes is None else operations.keeping(means) as (keeping, rows):
+        means = _remembering(keeping, quick, place.path)
+        return operations.verify(source, sealed, trust, means, kept, expected=expected, rows=(store, rows))
+
+
+def _publication(path: Path) -> Publication:
+    return read_publication(read_document(path, MAX_PUBLICATION_BYTES), str(path))
 
 
 def fingerprint(
-    artifact: AnyPath, *, suite: str = "blake3", exclude: Sequence[str] = (), means: Means | None = None
+    artifact: AnyPath,
+    *,
+    suite: str = "blake3",
+    exclude: Sequence[str] = (),
+    means: Means | None = None,
+    keep_records: bool = False,
 ) -> Fingerprint:
-    """Fingerprint a file or folder: the same value as its seal states, made with the same exclusions and suite."""
+    """Fingerprint a file or folder: the same value as its seal states, made with the same exclusions and suite.
+
+    A seal in a folder that is made with `keep_records` leaves its record store out, so say it here, too.
+    """
     means = means or default_means()
     place = open_artifact(artifact, means.remote)
-    source = place.source(place.exclusions(None, exclude))
+    beside = (store_path(seal_path(place.path)),) if keep_records and place.path else ()
+    effective = place.exclusions(None, exclude, beside)
+    refuse_store(place.path, effective)
+    source = place.source(effective)
     chosen = suite_for(suite)
     reading = operations.fingerprint(source, means, chosen)
     manifest, parameters = reading.manifest, operations.parameters_for(source, reading.readers)
     return Fingerprint(manifest, chosen.name, fingerprint_of(chosen.name, manifest.size, manifest.root, parameters))
 
 
-def diff(before: AnyPath, after: AnyPath, *, means: Means | None = None) -> Difference:
-    """Compare two sides, each an artifact or a seal file; an artifact is read as the other side's seal was."""
+def diff(
+    before: AnyPath,
+    after: AnyPath,
+    *,
+    means: Means | None = None,
+    rows: RowOptions | None = None,
+) -> Difference:
+    """Compare two sides, each an artifact or a seal file; an artifact is read as the other side's seal was.
+
+    `rows` says how the rows of files of records are told that differ.
+    """
     means = means or default_means()
     places = [open_artifact(side, means.remote) for side in (before, after)]
     seals = [place.as_seal() for place in places]
     rule = seals[0] or seals[1]
-    sides = [
-        _read_side(place, rule, means) if bundle is None else Side(place.shown, bundle.manifest)
-        for place, bundle in zip(places, seals, strict=True)
-    ]
+    if rule is not None and rule.manifest.blinded and None in seals:
+        hint = "mltrust verify compares an artifact with its blinded seal."
+        raise UsageError("what is blinded cannot be compared with an artifact: equal rows look different", hint=hint)
+    if rule is not None and rows is not None and rows.key_column is not None:
+        raise UsageError("a key column is read on both sides, and one is a seal", hint="Name the artifact instead.")
     if len({read_seal(bundle.statement).suite for bundle in seals if bundle}) > 1:
         raise UsageError("the two seals are of different suites", hint="Seal one of the artifacts again with --suite.")
-    return operations.diff(sides[0], sides[1], means.readers)
+    with ExitStack() as stack:
+        sides = [
+            stack.enter_context(read_side(place, rule, means)) if bundle is None else sealed_side(place, bundle)
+            for place, bundle in zip(places, seals, strict=True)
+        ]
+        if sides[0].manifest.indexed != sides[1].manifest.indexed:  # the same records, whether they are indexed or not
+            sides = [replace(side, manifest=side.manifest.unindexed()) for side in sides]
+        return operations.diff(sides[0], sides[1], means.readers, rows or RowOptions())
 
 
 def prove(seal: AnyPath, *, file: str, tensor: str | None = None) -> Proof:
     """Return the proof that one file, or one tensor of it, is in the sealed artifact."""
     return operations.prove(read_seal_file(Path(seal)), file, tensor)
+
+
+def prove_records(
+    seal: AnyPath,
+    asked: Sequence[Asked],
+    *,
+    file: str,
+    artifact: AnyPath | None = None,
+    means: Means | None = None,
+    salts: AnyPath | None = None,
+) -> list[Answer]:
+    """Return an answer for each of `asked` about one sealed file of records; the file is read once for all of them.
+
+    Each is the number of a record, from 1, or bytes that a record has, or spells the same JSON value as. An answer has
+    the proof that it is in the artifact; or, if the seal has a record index, that no record has these bytes. `artifact`
+    is where the file or folder lies, if not where the seal is kept with it; `salts` are those of a blinded seal, if not
+    beside it. A proof discloses one record and its salt.
+    """
+    means, path = means or default_means(), Path(seal)
+    bundle = read_seal_file(path)
+    named = artifact or sealed_by(path)
+    if named is None:
+        hint = "Name it with --artifact."
+        raise UsageError(f"no artifact beside {path}, and the records have to be read again", hint=hint)
+    place = open_artifact(named, means.remote)
+    alone = not place.is_folder()
+    source = place.source(() if alone else sealed_exclusions(bundle))
+    blinding = blinding_with(operations.Placed(bundle, path), salts)
+    here = operations.RecordFile(source, means.readers, alone=alone, blinding=blinding)
+    return operations.prove_records(bundle, file, asked, here)
 
 
 def check(proof: AnyPath, *, trust: Trust, content: AnyPath | None = None, means: Means | None = None) -> Report:
@@ -213,10 +302,12 @@ def default_means(
     remote: Mapping[str, Settings] | None = None,
     *,
     records: bool = True,
+    records_index: bool = False,
 ) -> Means:
     """Return every installed reader, the opaque one last, and the engine of a URI, such as `dask://HOST:PORT`.
 
-    Without `records`, files of records are read as a whole.
+    Without `records`, files of records are read as a whole; with `records_index`, they get an index, in which a record
+    can be found missing.
 
     `jobs` is how much it does at once: threads, or pieces of work on a cluster (None: what suits it). `remote` holds
     the settings of remote sources by scheme, such as `{"s3": {"endpoint_url": "https://..."}}`.
@@ -225,6 +316,8 @@ def default_means(
     readers: list[ArtifactReader] = [registry.load("readers", name)() for name in known]
     if not records:
         readers = [reader for reader in readers if not isinstance(reader, RecordReader)]
+    if records_index:
+        readers = [reader.indexing() if isinstance(reader, RecordReader) else reader for reader in readers]
     plug: type[EnginePlug] = registry.load("engines", re.split("[:+]", engine, maxsplit=1)[0])
     return Means(readers, plug.from_uri(engine, jobs), progress or Silent(), remote or {})
 
@@ -238,21 +331,11 @@ def _remembering(means: Means, cache: DigestCache | None, artifact: Path | None)
     return replace(means, engine=RememberingEngine(means.engine, cache, str(where)))
 
 
-def _sealed_exclusions(bundle: Bundle) -> tuple[str, ...]:
+def sealed_exclusions(bundle: Bundle) -> tuple[str, ...]:
+    """Return the patterns a seal says were left out; `FormatError` if they are none."""
     patterns = read_seal(bundle.statement).parameters.exclude
     try:
         Exclusions(patterns)
     except UsageError as error:
         raise FormatError("seal statement", str(error)) from error
     return patterns
-
-
-def _read_side(place: Artifact, rule: Bundle | None, means: Means) -> Side:
-    suite: Suite = BLAKE3
-    exclude = place.exclusions(None)
-    if rule is not None:
-        predicate = read_seal(rule.statement)
-        suite, exclude = suite_named(predicate.suite), predicate.parameters.exclude if place.is_folder() else ()
-    source = place.source(exclude)
-    reading = operations.read_found(source, means, suite, keep_files=True)
-    return Side(place.shown, reading.manifest, source, reading)

@@ -45,8 +45,13 @@ class Artifact(Protocol):
     def target(self, output: AnyPath | None) -> Path:
         """Return where its seal is to be written; `UsageError` or `WriteError` if that cannot be."""
 
-    def exclusions(self, target: Path | None, extra: Sequence[str] = ()) -> tuple[str, ...]:
-        """Return the effective patterns for a folder: the defaults, a seal inside it, and what the caller adds."""
+    def exclusions(
+        self, target: Path | None, extra: Sequence[str] = (), beside: Sequence[Path] = ()
+    ) -> tuple[str, ...]:
+        """Return the effective patterns for a folder: the defaults, what the caller adds, and our files inside it.
+
+        Those are the seal, at `target`, and what is kept `beside` it.
+        """
 
     def sealed(self, seal: AnyPath | None) -> Placed:
         """Return the seal that is named, or else the one kept with it; `SealError` if there is none."""
@@ -94,14 +99,17 @@ class LocalArtifact:
         """Return `output`, or where the seal is kept with it."""
         return _writable(Path(output) if output else seal_path(self.path))
 
-    def exclusions(self, target: Path | None, extra: Sequence[str] = ()) -> tuple[str, ...]:
-        """Return the patterns; one more if `target` lies inside under a name of its own."""
+    def exclusions(
+        self, target: Path | None, extra: Sequence[str] = (), beside: Sequence[Path] = ()
+    ) -> tuple[str, ...]:
+        """Return the patterns; one more for each of our files that lies inside, if it has a name of its own."""
         if not self.path.is_dir():
             return ()
-        patterns, target = [*DEFAULT_EXCLUDE, *extra], target or seal_path(self.path)
-        inside = target.parent.resolve() / target.name  # a link under that name is replaced, not followed
-        if inside.is_relative_to(self.path.resolve()):
-            patterns.append("/" + _WILD.sub(r"\\\g<0>", inside.relative_to(self.path.resolve()).as_posix()))
+        patterns = [*DEFAULT_EXCLUDE, *extra]
+        for each in (target or seal_path(self.path), *beside):
+            inside = each.parent.resolve() / each.name  # a link under that name is replaced, not followed
+            if inside.is_relative_to(self.path.resolve()):
+                patterns.append("/" + _WILD.sub(r"\\\g<0>", inside.relative_to(self.path.resolve()).as_posix()))
         return tuple(dict.fromkeys(patterns))
 
     def sealed(self, seal: AnyPath | None) -> Placed:
@@ -154,7 +162,12 @@ class RemoteArtifact:
             raise UsageError(f"{self.shown} is not here: the seal cannot be kept with it", hint=hint)
         return _writable(Path(output))
 
-    def exclusions(self, target: Path | None, extra: Sequence[str] = ()) -> tuple[str, ...]:  # noqa: ARG002  # it lies here
+    def exclusions(
+        self,
+        target: Path | None,  # noqa: ARG002  # it lies here
+        extra: Sequence[str] = (),
+        beside: Sequence[Path] = (),  # noqa: ARG002  # the same
+    ) -> tuple[str, ...]:
         """Return the patterns a folder with the same files would have here."""
         return tuple(dict.fromkeys((*DEFAULT_EXCLUDE, *extra))) if self.is_folder() else ()
 

@@ -15,15 +15,25 @@ from mltrust.core.exclusion import SEAL_NAME
 from mltrust.disk.documents import alone, reading, write_atomically
 from mltrust.errors import SealError, UnreadableError
 
+_BESIDE = ".seal.json"
+
 
 def seal_path(artifact: Path) -> Path:
     """Return where the seal of an artifact is kept: inside a folder, beside a file."""
-    return artifact / SEAL_NAME if artifact.is_dir() else artifact.with_name(artifact.name + ".seal.json")
+    return artifact / SEAL_NAME if artifact.is_dir() else artifact.with_name(artifact.name + _BESIDE)
 
 
 def seal_file(path: Path) -> Path:
     """Return the seal file a caller names: the file itself, or the one kept in the folder."""
     return seal_path(path) if path.is_dir() else path
+
+
+def sealed_by(path: Path) -> Path | None:
+    """Return the artifact a seal file is kept with: the folder it lies in, or what lies beside it; None if neither."""
+    if path.name == SEAL_NAME:
+        return path.parent
+    beside = path.with_name(path.name.removesuffix(_BESIDE))
+    return beside if beside != path and beside.exists() else None
 
 
 def read_seal_file(path: Path, *, whole: bool = False) -> Bundle:
@@ -71,8 +81,10 @@ class SealFile:
         return self.bundle if _version(self.path) == self.version else read_seal_file(self.path, whole=True)
 
 
-def put(path: Path, bundle: Bundle, seen: SealFile | None) -> Bundle:
+def put(path: Path, bundle: Bundle, seen: SealFile | None, before: Callable[[], None] = lambda: None) -> Bundle:
     """Write a new seal where `seen` was, or nothing; return it with the receipts that others added meanwhile.
+
+    What has to be written just `before` it is, once nothing speaks against it any more.
 
     A seal of something else that was not there before is not overwritten: `SealError`.
     """
@@ -82,6 +94,7 @@ def put(path: Path, bundle: Bundle, seen: SealFile | None) -> Bundle:
             bundle = now.bundle.with_receipts(bundle.receipts)
         elif now is not None and (seen is None or now.bundle.statement != seen.bundle.statement):
             raise SealError(f"{path}: was sealed by somebody else meanwhile", hint="Run it again.")
+        before()
         write_atomically(path, bundle.blocks())
     return bundle
 

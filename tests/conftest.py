@@ -1,5 +1,6 @@
 """Builders every test may use; tests never import each other."""
 
+import importlib
 import json
 import os
 import subprocess
@@ -15,9 +16,10 @@ from hypothesis import settings
 from mltrust.core.bundle import Bundle
 from mltrust.core.digest import BLAKE3, Suite
 from mltrust.core.exclusion import DEFAULT_EXCLUDE
+from mltrust.core.manifest import Entry
 from mltrust.core.report import Report
 from mltrust.engines.threads import ThreadsEngine
-from mltrust.interfaces import Means, Silent, Trust
+from mltrust.interfaces import Means, RecordReader, Silent, Trust
 from mltrust.operations.anchor import Placed
 from mltrust.operations.seal import Labels, seal
 from mltrust.operations.verify import verify
@@ -25,6 +27,7 @@ from mltrust.readers.opaque import OpaqueReader
 from mltrust.readers.safetensors import SafetensorsReader
 from mltrust.sources.local import LocalSource
 from mltrust.statements.seal import read_seal
+from mltrust.testing.memory_source import MemorySource
 
 settings.register_profile("patient", deadline=None)  # how fast the machine is today proves nothing
 settings.load_profile("patient")
@@ -81,6 +84,26 @@ def safetensors_bytes() -> Callable[..., bytes]:
         return (len(header) if length is None else length).to_bytes(8, "little") + header + buffer
 
     return build
+
+
+@pytest.fixture(scope="session")
+def zstd():
+    """Return the module that compresses by Zstandard."""
+    return importlib.import_module("compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd")
+
+
+@pytest.fixture(scope="session")
+def read_records() -> Callable[..., Entry]:
+    """Return what has a reader of records read some bytes under a path."""
+
+    def read(reader: RecordReader, path: str, data: bytes, suite: Suite = BLAKE3) -> Entry:
+        source = MemorySource({path: data})
+        [file] = source.files()
+        parts = reader.parts(file, source)
+        [segment] = parts.segments
+        return parts.entry([segment.by.digest(segment, source, suite, Silent())])
+
+    return read
 
 
 @pytest.fixture

@@ -20,6 +20,8 @@ from mltrust.core.proof import Proof
 from mltrust.core.receipt import Receipt, Time
 from mltrust.core.report import Check, Notice, Report, Verdict
 from mltrust.core.statement import Hex256, Statement
+from mltrust.statements.erasure import PREDICATE_TYPE as ERASURE_TYPE
+from mltrust.statements.erasure import ErasurePredicate, ErasuresDocument
 from mltrust.statements.seal import PREDICATE_TYPE, SealPredicate, Totals
 
 Json = dict[str, Any]
@@ -43,6 +45,10 @@ def schemas() -> dict[str, Json]:
         "seal-predicate": _schema(SealPredicate, f"The predicate of a statement of type {PREDICATE_TYPE}"),
         "seal": _seal(),
         "proof": _with_predicate(_schema(Proof, "A proof file (application/vnd.mltrust.proof.v1+json)")),
+        "erasure-predicate": _schema(
+            ErasurePredicate, f"The predicate of a statement of type {ERASURE_TYPE}"
+        ),
+        "erasures": _schema(ErasuresDocument, "A file of tombstones (application/vnd.mltrust.erasures.v1+json)"),
         "ledger-entry": _schema(
             _model("LedgerEntry", type=(Literal["mltrust/ledger-entry/1"], ...), **entry), "One line of a ledger"
         ),
@@ -111,11 +117,11 @@ def _result(kind: str, title: str, base: type[BaseModel] = Document, **fields: A
 
 
 def _schema(model: type[BaseModel], title: str) -> Json:
-    """Return the schema of a document in which every key stands, whatever its default."""
+    """Return the schema of a document in which every key stands, whatever its default, but those that are spare."""
     schema = model.model_json_schema(by_alias=True, mode="serialization")
     for each in (schema, *schema.get("$defs", {}).values()):
         if "properties" in each:
-            each["required"] = list(each["properties"])
+            each["required"] = [key for key, value in each["properties"].items() if not value.pop("spare", False)]
     schema["title"] = title
     return schema
 

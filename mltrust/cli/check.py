@@ -17,16 +17,18 @@ def check(
     console: Console,
     proof: Annotated[Path, typer.Argument(metavar="PROOF", help="A proof file.", show_default=False)],
     content: Annotated[
-        Path | None, typer.Option("--content", help="Bytes to check: the raw tensor, or the file that holds it.")
+        Path | None,
+        typer.Option("--content", help="Bytes to check: the raw tensor or record, or the file that holds it."),
     ] = None,
     format_: FormatOption = Format.TEXT,
 ) -> None:
-    """Check a proof that one file or tensor is part of a sealed artifact, offline.
+    """Check a proof that one file, tensor or record is part of a sealed artifact, or a record is not, offline.
 
     \b
     Examples:
       mltrust check proof.json --content tensor.bin
       mltrust check proof.json --content model.safetensors --key ledger.pub
+      mltrust check proof.json --content record.json
     """
     from mltrust import api
     from mltrust.cli.trusting import trust

@@ -14,25 +14,37 @@ def diff(
     console: Console,
     before: Annotated[str, typer.Argument(metavar="A", help="An artifact, a URL or a seal.", show_default=False)],
     after: Annotated[str, typer.Argument(metavar="B", help="An artifact, a URL or a seal.", show_default=False)],
+    limit: Annotated[
+        int,
+        typer.Option("--limit", min=0, max=10_000, help="How many rows of each kind to name in a file of records."),
+    ] = 20,
+    key_column: Annotated[
+        str | None,
+        typer.Option("--key-column", metavar="NAME", help="The column whose value tells which row became which."),
+    ] = None,
+    preview: Annotated[bool, typer.Option("--preview", help="Show the text of the rows that are named.")] = False,
     jobs: Jobs = None,
     format_: FormatOption = Format.TEXT,
 ) -> None:
-    """Name what differs between two artifacts or seals: files, tensors, shapes, and how many bytes.
+    """Name what differs between two artifacts or seals: files, tensors, shapes, rows, and how many bytes.
 
-    Exit code 0 if nothing differs, 1 if something does.
+    Rows of a seal can be named if it was made with --records keep. Exit code 0 if nothing differs, 1 if something does.
 
     \b
     Examples:
       mltrust diff model-v1/ model-v2/
       mltrust diff model-v1.seal.json model-v2/
       mltrust diff model/ s3://bucket/model
+      mltrust diff data-v1/ data-v2/ --key-column id --preview
     """
     from mltrust import api
     from mltrust.cli.home import remote_settings
+    from mltrust.operations.rows import RowOptions
     from mltrust.renderers import json_v1, text
 
     with console.progress() as progress:
-        found = api.diff(before, after, means=api.default_means(jobs, progress, remote=remote_settings(before, after)))
+        means = api.default_means(jobs, progress, remote=remote_settings(before, after))
+        found = api.diff(before, after, means=means, rows=RowOptions(limit, key_column, preview))
     rendered = json_v1.difference(found) if format_ is Format.JSON else text.difference(found, verbose=console.verbose)
     console.result(rendered)
     raise typer.Exit(Exit.FAILED if found.changes else Exit.OK)

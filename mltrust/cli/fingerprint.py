@@ -9,9 +9,11 @@ from mltrust.cli.options import (
     FormatOption,
     Jobs,
     RecordsChoice,
+    RecordsIndexOption,
     RecordsOption,
     Suite,
     SuiteChoice,
+    check_records,
     speaking,
 )
 
@@ -23,6 +25,7 @@ def fingerprint(
     exclude: Exclude = None,
     suite: Suite = SuiteChoice.BLAKE3,
     records: RecordsOption = RecordsChoice.AUTO,
+    records_index: RecordsIndexOption = False,
     jobs: Jobs = None,
     engine: Engine = "threads",
     format_: FormatOption = Format.TEXT,
@@ -41,10 +44,18 @@ def fingerprint(
     from mltrust.cli.home import remote_settings
     from mltrust.renderers import json_v1
 
+    check_records(records, index=records_index)
     with console.progress() as progress:
         means = api.default_means(
-            jobs, progress, engine, remote_settings(artifact), records=records is not RecordsChoice.OFF
+            jobs,
+            progress,
+            engine,
+            remote_settings(artifact),
+            records=records is not RecordsChoice.OFF,
+            records_index=records_index,
         )
-        found = api.fingerprint(artifact, suite=suite.value, exclude=exclude or (), means=means)
+        found = api.fingerprint(
+            artifact, suite=suite.value, exclude=exclude or (), means=means, keep_records=records is RecordsChoice.KEEP
+        )
     as_json = format_ is Format.JSON
     console.result(json_v1.fingerprint(found.manifest, found.suite, str(found)) if as_json else str(found))

@@ -11,7 +11,7 @@ import typer
 
 from mltrust.cli.console import Color, Console
 from mltrust.cli.exits import for_verdict
-from mltrust.errors import WriteError
+from mltrust.errors import UsageError, WriteError
 
 if TYPE_CHECKING:
     from mltrust.core.report import Verdict
@@ -33,9 +33,10 @@ class SuiteChoice(StrEnum):
 
 
 class RecordsChoice(StrEnum):
-    """Whether the records of a file are told apart."""
+    """Whether the records of a file are told apart, and their hashes kept beside the seal."""
 
     AUTO = "auto"
+    KEEP = "keep"
     OFF = "off"
 
 
@@ -55,11 +56,30 @@ Exclude = Annotated[
 ]
 RecordsOption = Annotated[
     RecordsChoice,
-    typer.Option("--records", help="Whether records of JSONL, CSV, Parquet and tar files are told apart."),
+    typer.Option(
+        "--records",
+        help="Tell records of JSONL, CSV, Parquet and tar files apart; keep: and their hashes, to name what changes.",
+    ),
+]
+RecordsIndexOption = Annotated[
+    bool, typer.Option("--records-index", help="Index records, so that it can be proved that one is not there.")
+]
+SaltsOption = Annotated[
+    Path | None, typer.Option("--salts", metavar="FILE", help="The salts of a blinded seal (default: beside it).")
 ]
 _Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors and what was asked for.")]
 _Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say more.")]
 _Color = Annotated[Color, typer.Option("--color", help="When to colour (NO_COLOR works too).")]
+
+
+def check_records(records: RecordsChoice, *, index: bool, blind: bool = False) -> None:
+    """Refuse options that contradict each other."""
+    if blind and (index or records is RecordsChoice.OFF):
+        wrong = "--records-index: it is looked up by" if index else "--records off: it blinds"
+        what = "what records hold, which blinding hides" if index else "records"
+        raise UsageError(f"--blind goes with no {wrong} {what}")
+    if index and records is RecordsChoice.OFF:
+        raise UsageError("--records-index goes with no --records off: an index is made of records")
 
 
 def finish(console: Console, rendered: "Text | str", verdict: "Verdict", output: Path | None = None) -> None:

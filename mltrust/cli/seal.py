@@ -16,9 +16,12 @@ from mltrust.cli.options import (
     FormatOption,
     Jobs,
     RecordsChoice,
+    RecordsIndexOption,
     RecordsOption,
+    SaltsOption,
     Suite,
     SuiteChoice,
+    check_records,
     speaking,
 )
 from mltrust.errors import UsageError
@@ -46,6 +49,12 @@ def seal(
     exclude: Exclude = None,
     suite: Suite = SuiteChoice.BLAKE3,
     records: RecordsOption = RecordsChoice.AUTO,
+    records_index: RecordsIndexOption = False,
+    blind: Annotated[
+        bool,
+        typer.Option("--blind", help="Give every record a salt, kept beside the seal, so that none can be guessed."),
+    ] = False,
+    salts: SaltsOption = None,
     reread: Annotated[
         bool, typer.Option("--reread", help="Read every file, also those unchanged since they were last read here.")
     ] = False,
@@ -66,13 +75,18 @@ def seal(
       mltrust seal weights.safetensors --suite sha256 --no-anchor
       mltrust seal s3://bucket/model --output model.seal.json
       mltrust seal model/ --reread
+      mltrust seal data/ --records keep
+      mltrust seal data/ --records-index
+      mltrust seal people.jsonl --blind --salts ~/private/people.salts
     """
     from mltrust import api
+    from mltrust.beside import salts_path
     from mltrust.cli.home import digest_cache, remote_settings, user_home
     from mltrust.renderers import json_v1, text
 
     if no_anchor and (anchor or how.given):
         raise UsageError("--no-anchor goes with no --anchor, nor with options of publishing")
+    check_records(records, index=records_index, blind=blind)
     keys = user_home(console).data
     if keys.resolve().is_relative_to(Path(artifact).resolve()):
         hint = "Set MLTRUST_HOME to a folder elsewhere."
@@ -90,10 +104,26 @@ def seal(
             exclude=exclude or (),
             annotations=_annotations(annotation or ()),
             means=api.default_means(
-                jobs, progress, engine, remote_settings(artifact), records=records is not RecordsChoice.OFF
+                jobs,
+                progress,
+                engine,
+                remote_settings(artifact),
+                records=records is not RecordsChoice.OFF,
+                records_index=records_index,
             ),
             cache=digest_cache(console, reread=reread),
+            keep_records=records is RecordsChoice.KEEP,
+            blind=blind,
+            salts=salts,
         )
+    if blind:
+        console.talk(
+            f"salts in {salts or salts_path(done.path)}: keep them, and to yourself; nothing is verified without"
+        )
+    if records_index and not done.bundle.manifest.indexed:
+        console.talk("note: there is no file of records without names here, so there is no record index")
+    if records is RecordsChoice.KEEP and not done.bundle.manifest.record_files:
+        console.talk("note: there is no file of records here, so there is no record store")
     elsewhere = [backend.name for backend in anchors if not backend.carried]
     if format_ is Format.JSON:
         console.result(json_v1.sealed(done.bundle, str(done.path), done.notices, elsewhere, done.recalled))

@@ -15,8 +15,12 @@ def show(console: Console, seal: SealFile, format_: FormatOption = Format.TEXT) 
       mltrust show weights.safetensors.seal.json --format json
     """
     from mltrust import sealfile
+    from mltrust.record_store import store_path
     from mltrust.renderers import json_v1, text
 
-    bundle = sealfile.read_seal_file(sealfile.seal_file(seal), whole=True)
+    path = sealfile.seal_file(seal)
+    bundle = sealfile.read_seal_file(path, whole=True)
     as_json = format_ is Format.JSON
-    console.result(json_v1.as_ascii(bundle.to_json().decode("utf-8")) if as_json else text.tree(bundle))
+    store = store_path(path)
+    shown = text.tree(bundle, store.name if store.exists() else "")
+    console.result(json_v1.as_ascii(bundle.to_json().decode("utf-8")) if as_json else shown)

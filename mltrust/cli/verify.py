@@ -7,7 +7,7 @@ import typer
 
 from mltrust.cli.console import Console
 from mltrust.cli.naming import Named, trusting
-from mltrust.cli.options import Artifact, Engine, Format, FormatOption, Jobs, finish, speaking
+from mltrust.cli.options import Artifact, Engine, Format, FormatOption, Jobs, SaltsOption, finish, speaking
 
 
 @speaking
@@ -20,9 +20,14 @@ def verify(
     content_only: Annotated[
         bool, typer.Option("--content-only", help="Compare bytes with the seal; ask nobody who vouches for it.")
     ] = False,
+    salts: SaltsOption = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="Do not reread files unchanged since they were last read here; say so.")
     ] = False,
+    expect: Annotated[
+        list[Path] | None,
+        typer.Option("--expect", metavar="FILE", help="Compare with published digests (Croissant, Hub). Repeatable."),
+    ] = None,
     jobs: Jobs = None,
     engine: Engine = "threads",
     format_: FormatOption = Format.TEXT,
@@ -43,6 +48,7 @@ def verify(
       mltrust verify model/ --policy release-policy.toml
       mltrust verify model/ --content-only --format json
       mltrust verify model/ --quick
+      mltrust verify data/ --expect croissant.json
       mltrust verify s3://bucket/model --seal model.seal.json
       mltrust verify /mnt/model --engine dask://scheduler:8786
     """
@@ -59,6 +65,6 @@ def verify(
     with console.progress() as progress:
         means = api.default_means(jobs, progress, engine, remote_settings(artifact))
         cache = digest_cache(console) if quick else None
-        report = api.verify(artifact, trust=whom, seal=seal, means=means, quick=cache)
+        report = api.verify(artifact, trust=whom, seal=seal, means=means, quick=cache, salts=salts, expect=expect or ())
     rendered = json_v1.report(report) if format_ is Format.JSON else text.report(report, verbose=console.verbose)
     finish(console, rendered, report.verdict, output)

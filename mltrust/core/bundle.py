@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from io import SEEK_END, BytesIO
-from typing import Annotated, BinaryIO, Literal
+from typing import Annotated, BinaryIO, Literal, Self
 
 from pydantic import Field
 
@@ -50,7 +50,7 @@ class Bundle:
     signatures: tuple[Signature, ...] = ()
     receipts: tuple[Receipt, ...] = ()
 
-    def with_receipts(self, receipts: tuple[Receipt, ...]) -> "Bundle":
+    def with_receipts(self, receipts: tuple[Receipt, ...]) -> Self:
         """Return the bundle with `receipts` added, each once."""
         new = tuple(receipt for receipt in receipts if receipt not in self.receipts)
         return replace(self, receipts=self.receipts + new)
@@ -122,8 +122,10 @@ class Bundle:
         )
 
 
-def open_document(data: bytes, where: str, media_type: str, keys: tuple[str, ...]) -> dict[str, canonical.Json]:
-    """Parse a document with exactly `keys` and this `mediaType` first; refuse every other."""
+def open_document(
+    data: bytes, where: str, media_type: str, keys: tuple[str, ...], optional: tuple[str, ...] = ()
+) -> dict[str, canonical.Json]:
+    """Parse a document with exactly `keys`, perhaps `optional` ones, and this `mediaType` first; refuse every other."""
     value = canonical.loads(data, where)
     if not isinstance(value, dict) or "mediaType" not in value:
         raise FormatError(where, f"not a document of type {media_type}")
@@ -132,7 +134,7 @@ def open_document(data: bytes, where: str, media_type: str, keys: tuple[str, ...
         raise FormatError(where, f"has type {found}, expected {media_type}", hint="A newer mltrust may read it.")
     if next(iter(value)) != "mediaType":
         raise FormatError(where, "mediaType is not the first key")
-    for odd in [*(key for key in value if key not in keys), *(key for key in keys if key not in value)]:
+    for odd in [*(key for key in value if key not in keys + optional), *(key for key in keys if key not in value)]:
         raise FormatError(where, f"key {ascii(odd)[:80]} is {'unknown' if odd in value else 'missing'}")
     return value
 

@@ -8,12 +8,20 @@ from enum import StrEnum
 from mltrust.core.manifest import Entry, Kind, Leaf, Manifest
 from mltrust.core.model import Document
 from mltrust.core.names import sort_key
+from mltrust.core.row_changes import RowChanges
 
 _Homes = Callable[[Collection[Leaf]], dict[Leaf, str]]  # of nameless leaves, those that are known, with a name of each
 
 
+_WHOLE = "its records cannot be compared: one side was read as a whole"
+_SAME_BYTES = "the same bytes, of which one side was read as a whole (--records off)"
+
+
 class ChangeKind(StrEnum):
-    """The classes of difference; `truncated` means shorter than before, `pointer` a Git LFS pointer for content."""
+    """The classes of difference; `truncated` means shorter than before, `pointer` a Git LFS pointer for content.
+
+    A file of records was `rewritten` if it has the same rows in the same order, and `shuffled` if in another order.
+    """
 
     CHANGED = "changed"
     ADDED = "added"
@@ -24,17 +32,23 @@ class ChangeKind(StrEnum):
     HEADER_ONLY = "header-only"
     DTYPE = "dtype-changed"
     SHAPE = "shape-changed"
+    REWRITTEN = "rewritten"
+    SHUFFLED = "shuffled"
     MALFORMED = "malformed"
     POINTER = "pointer"
 
 
 class Facts(Document):
-    """One side of a change: size in bytes, digest of the bytes (or root of the parts), dtype and shape of a tensor."""
+    """One side of a change: size in bytes, digest of the bytes (or root of the parts), dtype and shape of a tensor.
+
+    `records` is how many a file of records has.
+    """
 
     size: int
     digest: str
     dtype: str | None = None
     shape: tuple[int, ...] | None = None
+    records: int | None = None
 
 
 class Change(Document):
@@ -45,6 +59,7 @@ class Change(Document):
 
     `bytes_changed` is known only where both sides could be read byte by byte.
     `parts` names the tensors that differ inside a safetensors file; an `st-header` part has the name "".
+    `rows` counts and names the records that differ inside a file of them, where the hashes of both sides are at hand.
     """
 
     kind: ChangeKind
@@ -56,19 +71,22 @@ class Change(Document):
     note: str = ""
     bytes_changed: int | None = None
     parts: tuple["Change", ...] = ()
+    rows: RowChanges | None = None
 
 
 class Difference(Document):
     """What differs between two sides.
 
     `same_content` tells that all tensors and metadata are equal whatever files hold them (None where
-    neither side has tensors). `bytes_changed` counts bytes of changed files and tensors: exactly where
+    neither side has tensors), and `same_rows` that all records are, in whatever order and files of whatever form (None
+    where neither side has records). `bytes_changed` counts bytes of changed files and tensors: exactly where
     both sides lie on disk (`measured`), else by whole tensors and files.
     """
 
     before: str
     after: str
     same_content: bool | None
+    same_rows: bool | None = None
     measured: bool
     bytes_changed: int
     bytes_total: int
@@ -84,6 +102,12 @@ def changed_bytes(change: Change) -> int:
     if change.parts:
         return sum(changed_bytes(part) for part in change.parts)
     return max(side.size for side in (change.before, change.after) if side is not None)
+
+
+def rows_of(manifest: Manifest) -> list[tuple[bytes, bytes, int]]:
+    """Return what the files of records hold, whatever they are called, and in whatever order their records stand."""
+    found = ((leaf.records, leaf.child_size) for leaf in manifest.record_files)
+    return sorted((records.set_root, records.header, size) for records, size in found if records is not None)
 
 
 def changes_between(before: Manifest, after: Manifest) -> tuple[Change, ...]:
@@ -104,12 +128,27 @@ def _file_changed(old: Entry, new: Entry) -> Change:
     if old.children and new.children:
         before, after = _by_part(old), _by_part(new)
         parts = _compare(before, after, lambda part: _part_changed(before[part], after[part]), _homes_in(before))
+    if old.leaf.records is not None or new.leaf.records is not None:
+        return _records_changed(old.leaf, new.leaf)
     kind = ChangeKind.CHANGED
     if parts and all(part.of is Kind.ST_HEADER for part in parts):
         kind = ChangeKind.HEADER_ONLY
     elif new.leaf.size < old.leaf.size and not parts:
         kind = ChangeKind.TRUNCATED
     return _change(kind, old.leaf, new.leaf, parts=tuple(parts))
+
+
+def _records_changed(old: Leaf, new: Leaf) -> Change:
+    """Tell the same records in other bytes from others; a file that one side has read as a whole shows no records."""
+    if old.records is None or new.records is None:
+        same = old.digest == new.digest and bool(old.digest)
+        said = {"note": _SAME_BYTES, "bytes_changed": 0} if same else {"note": _WHOLE}
+        return _change(ChangeKind.CHANGED, old, new).model_copy(update=said)
+    kind = ChangeKind.CHANGED
+    one, two = (leaf.records._replace(index_root=b"") for leaf in (old, new) if leaf.records is not None)
+    if one == two and old.child_size == new.child_size:
+        kind = ChangeKind.REWRITTEN if old.child_root == new.child_root else ChangeKind.SHUFFLED
+    return _change(kind, old, new)
 
 
 def _by_part(entry: Entry) -> dict[str, Leaf]:
@@ -222,4 +261,5 @@ def facts(leaf: Leaf) -> Facts:
         digest=(leaf.digest or leaf.child_root).hex(),
         dtype=leaf.dtype if is_tensor else None,
         shape=leaf.shape if is_tensor else None,
+        records=leaf.child_size if leaf.records is not None else None,
     )

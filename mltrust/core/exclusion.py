@@ -11,11 +11,15 @@ if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
 
 SEAL_NAME = "mltrust.seal.json"
+SALTS_NAME = "mltrust.seal.salts"
+RECORDS_NAME = "mltrust.seal.records"
+ERASURES_NAME = "mltrust.seal.erasures.json"
 # A write that was killed may leave such a file beside the seal; it must not read as an added one.
 TEMP_PREFIX = ".mltrust-tmp-"
 
 # Hidden files, .gitattributes and __pycache__ (planted bytecode runs) are content: they stay in.
 DEFAULT_EXCLUDE = ("/.git", "/.cache/huggingface", "/.dvc/cache", "/.dvc/tmp", f"/{SEAL_NAME}", f"/{TEMP_PREFIX}*")
+_OURS = (SEAL_NAME, SALTS_NAME, RECORDS_NAME, ERASURES_NAME, TEMP_PREFIX)
 
 MAX_PATTERNS = 256
 # Patterns come from seals too. Each run of stars multiplies the work of a match, and one across folders by the depth
@@ -55,7 +59,7 @@ class Exclusions:
     def leaves_out(self, path: str, *, folder: bool) -> bool:
         """Tell what `match` does, and refuse a folder that would be left out because a file of ours has its name."""
         out = self.match(path, folder=folder)
-        if out and folder and path.startswith((SEAL_NAME, TEMP_PREFIX)):
+        if out and folder and path.startswith(_OURS):
             raise ArtifactError(path, "a folder stands where a file of mltrust belongs")
         return out
 

@@ -34,6 +34,7 @@ def u64(value: int) -> bytes:
 _TAG = ns(b"mltrust/leaf/1")
 _NO_ATTRIBUTES = b"{}"
 _MAX_SHAPES = 2**16
+SALT_SIZE = 32
 
 
 class Kind(StrEnum):
@@ -56,26 +57,29 @@ class Records(NamedTuple):
     """What the leaf of a file of records says beside its bytes and the tree of its records.
 
     `set_root` is 32 bytes that do not depend on the order of the records, `header` the digest of what stands once for
-    all of them (the names of columns, a schema; empty: nothing does), `index_root` that of an index for proofs of absence.
+    all of them (the names of columns, a schema; empty: nothing does), `index_root` that of an index for proofs of
+    absence. Where the leaves of the records are `blinded`, that of the file has no digest, which could be guessed at.
     """
 
     format: str
     set_root: bytes
     header: bytes = b""
     index_root: bytes = b""
+    blinded: bool = False
 
-    def attributes(self) -> dict[str, str]:
+    def attributes(self) -> dict[str, str | bool]:
         """Return what is said, without what is not."""
-        found = {"format": self.format, "header": self.header.hex(), "index_root": self.index_root.hex()}
-        return {key: value for key, value in (*found.items(), ("set_root", self.set_root.hex())) if value}
+        found: dict[str, str | bool] = {"format": self.format, "header": self.header.hex()}
+        found |= {"index_root": self.index_root.hex(), "set_root": self.set_root.hex(), "blinded": self.blinded}
+        return {key: value for key, value in found.items() if value}
 
 
 class Leaf(NamedTuple):
     """One named thing with a size in bytes and either a digest of its bytes or a tree of children.
 
     `digest` and `child_root` are 32 bytes or empty; `dtype` and `shape` belong to tensors alone, `records` to files of
-    records, which have both a digest and a tree; `salt` is empty or the 32 bytes that blind the leaf. A tuple, because
-    a model has up to millions: a frozen dataclass takes three times as long to make.
+    records, which have both a digest and a tree unless they are blinded; `salt` is empty or the 32 bytes that blind the
+    leaf. A tuple, because a model has up to millions: a frozen dataclass takes three times as long to make.
     """
 
     kind: Kind
@@ -170,8 +174,17 @@ def record_leaves(sizes: Iterable[int], digests: Iterable[bytes]) -> Iterator[by
     return (pack(head, size, DIGEST_SIZE, digest, tail) for size, digest in zip(sizes, digests, strict=True))
 
 
+def blinded_leaves(sizes: Iterable[int], digests: Iterable[bytes], salts: bytes) -> Iterator[bytes]:
+    """Yield what `record_leaves` does, each with its salt out of `salts`, 32 bytes a record side by side."""
+    head, tail, pack = _RECORD_HEAD, _FILE_TAIL + _U64.pack(SALT_SIZE), _BLINDED.pack
+    each = zip(sizes, digests, _SALT.iter_unpack(salts), strict=True)
+    return (pack(head, size, DIGEST_SIZE, digest, tail, salt) for size, digest, (salt,) in each)
+
+
 _RECORD_HEAD = _HEADS[Kind.RECORD] + ns(b"") + _U64.pack(_U64.size)
 _RECORD = struct.Struct(f">{len(_RECORD_HEAD)}sQQ{DIGEST_SIZE}s{len(_FILE_TAIL)}s")
+_BLINDED = struct.Struct(f">{len(_RECORD_HEAD)}sQQ{DIGEST_SIZE}s{len(_FILE_TAIL) + _U64.size}s{SALT_SIZE}s")
+_SALT = struct.Struct(f"{SALT_SIZE}s")
 
 
 def safetensors_entry(

@@ -130,6 +130,30 @@ class Manifest:
         """The number of records in all files."""
         return sum(entry.leaf.child_size for entry in self._others.values() if entry.leaf.kind is Kind.RECORDS)
 
+    @property
+    def indexed(self) -> bool:
+        """Whether there is a record index for the records of any file."""
+        return any(entry.leaf.records is not None and entry.leaf.records.index_root for entry in self._others.values())
+
+    def unindexed(self) -> "Manifest":
+        """Return the same without record indexes: what two sides are compared by if only one has them."""
+        bare = dict(self._others)
+        for at, entry in bare.items():
+            if entry.leaf.records is not None:
+                leaf = entry.leaf._replace(records=entry.leaf.records._replace(index_root=b""))
+                bare[at] = entry._replace(leaf=leaf)
+        return Manifest(self._columns, bare)
+
+    @property
+    def record_files(self) -> list[Leaf]:
+        """The leaves of the files of records, in order."""
+        return [entry.leaf for entry in self._others.values() if entry.leaf.records is not None]
+
+    @property
+    def blinded(self) -> list[Leaf]:
+        """The leaves of the files whose records are blinded, in order."""
+        return [leaf for leaf in self.record_files if leaf.records is not None and leaf.records.blinded]
+
     def entry(self, index: int) -> Entry:
         """Return one entry."""
         columns = self._columns

@@ -1,9 +1,17 @@
 """The base of every document model: frozen, strict, closed."""
 
 import json
-from typing import Self
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    GetJsonSchemaHandler,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+)
 
 from mltrust.core import canonical
 from mltrust.errors import FormatError
@@ -34,6 +42,35 @@ class Document(BaseModel):
     def to_json(self) -> dict[str, canonical.Json]:
         """Return the document as a JSON value, every key under its published name."""
         return self.model_dump(mode="json", by_alias=True)
+
+
+class SparseDocument(Document):
+    """A document of which the `spare` keys are left out where they have their default: nothing has two spellings."""
+
+    spare: ClassVar[frozenset[str]]
+
+    @model_serializer(mode="wrap")
+    def _without_defaults(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        fields, found = type(self).model_fields, serialize(self)
+        return {key: value for key, value in found.items() if key not in self.spare or value != fields[key].default}
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: Mapping[str, Any], handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Describe the fields, which the serializer hides, and mark those that may be left out: null is no way to."""
+        schema = handler(_without_serializer(core))
+        for key in cls.spare:
+            found = handler.resolve_ref_schema(schema)["properties"][key]
+            found["spare"] = True
+            if "anyOf" in found:
+                found["anyOf"] = [each for each in found["anyOf"] if each != {"type": "null"}]
+        return schema
+
+
+def _without_serializer(core: Mapping[str, Any]) -> dict[str, Any]:
+    found = {key: value for key, value in core.items() if key != "serialization"}
+    if str(core["type"]).startswith("function-"):  # a validator of the whole model is wrapped around it
+        found["schema"] = _without_serializer(core["schema"])
+    return found
 
 
 def first_surprise(error: ValidationError) -> str:

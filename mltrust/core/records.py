@@ -6,21 +6,23 @@ the sorted hashes of all their leaves: the same for the same records in any orde
 """
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import sha256
-from itertools import pairwise
+from heapq import merge
+from itertools import chain, islice
 from typing import BinaryIO, NamedTuple, Self
 
 from mltrust.core.digest import DIGEST_SIZE
-from mltrust.core.leaf import Entry, Kind, Leaf, Records, ns, record_leaves, u64
+from mltrust.core.leaf import SALT_SIZE, Entry, Kind, Leaf, Records, blinded_leaves, ns, record_leaves, u64
 from mltrust.core.merkle import Crown, leaf_hashes
+from mltrust.core.record_index import IndexCrown
 from mltrust.errors import FormatError, MalformedError
 
 _SET_TAG = ns(b"mltrust/record-set/1")
-_SORTED_AT_ONCE = 2**21  # records; each takes 100 bytes while it is sorted
+_RUN = 2**20 * DIGEST_SIZE  # sorted at once; a hash takes 100 bytes meanwhile
 _MANY = 2**25
 _SMALL = 8  # bytes: a hash of 32 is kept of each record
-_READ = 2**16 * DIGEST_SIZE
+_BLOCK = 2**12  # hashes read at a time
 _HASH = struct.Struct(f"{DIGEST_SIZE}s")
 _SUMMARY = struct.Struct(f">{DIGEST_SIZE}s{DIGEST_SIZE}sQ{DIGEST_SIZE}s{DIGEST_SIZE}s{DIGEST_SIZE}s344s")
 _NOTHING = bytes(DIGEST_SIZE)
@@ -48,11 +50,28 @@ class Batch(NamedTuple):
             return leaf_hashes(record_leaves(self.sizes, self.digests))
         return leaf_hashes(self.leaf(index).data() for index in range(len(self.names)))
 
+    def part(self, start: int, stop: int) -> "Batch":
+        """Return the records from index `start` up to `stop`."""
+        if (start, stop) == (0, len(self.sizes)):
+            return self
+        names = None if self.names is None else self.names[start:stop]
+        return Batch(self.sizes[start:stop], self.digests[start:stop], names, self.header)
+
+    def blinded(self, salts: bytes) -> Iterator[bytes]:
+        """Yield the data of the leaves, each with its salt out of `salts`, 32 bytes a record side by side."""
+        if self.names is None:
+            yield from blinded_leaves(self.sizes, self.digests, salts)
+        else:
+            for index in range(len(self.sizes)):
+                salt = salts[index * SALT_SIZE : (index + 1) * SALT_SIZE]
+                yield self.leaf(index)._replace(salt=salt).data()
+
 
 class Summary(NamedTuple):
     """All that is known of a file of records once it was read; it packs into `SUMMARY_SIZE` bytes.
 
-    `digest` is that of the file's own bytes. `trouble` says why the file is malformed; the rest is nothing then.
+    `digest` is that of the file's own bytes, and nothing where they are blinded. `trouble` says why the file is
+    malformed; the rest is nothing then.
     """
 
     digest: bytes
@@ -76,59 +95,95 @@ class Summary(NamedTuple):
         trouble = trouble.rstrip(b"\0").decode("ascii", "replace")
         return cls(digest, root, records, set_root, header, index_root, trouble)
 
-    def entry(self, path: str, size: int, kind: str) -> Entry:
+    def entry(self, path: str, size: int, kind: str, *, blinded: bool = False) -> Entry:
         """Return the entry of the file, whose records are of the format `kind`; `MalformedError` if it is none."""
         if self.trouble:
             raise MalformedError(path, self.trouble, self.digest, hint="--records off reads it as a whole.")
-        records = Records(kind, self.set_root, self.header, self.index_root)
-        return Entry(Leaf(Kind.RECORDS, path, size, self.digest, self.root, self.records, records=records))
+        records = Records(kind, self.set_root, self.header, self.index_root, blinded)
+        digest = b"" if blinded else self.digest
+        return Entry(Leaf(Kind.RECORDS, path, size, digest, self.root, self.records, records=records))
 
 
 SUMMARY_SIZE = _SUMMARY.size
 
 
 class RecordTree:
-    """Takes the records of a file in order; their hashes go to `kept`, an empty file of 32 bytes a record."""
+    """Takes the records of a file in order; their hashes go to `kept`, an empty file of 32 bytes a record.
 
-    def __init__(self, kept: BinaryIO) -> None:
-        self._kept = kept
+    With `indexed`, records without names get an index as well. `hashed` makes the hashes of their leaves.
+    """
+
+    def __init__(
+        self, kept: BinaryIO, *, indexed: bool = False, hashed: Callable[[Batch], bytes] = Batch.hashes
+    ) -> None:
+        self._kept, self._indexed, self._hashed = kept, indexed, hashed
         self._crown = Crown()
         self._header = b""
-        self._bytes = 0
+        self._read = self._bytes = 0
         self.size = 0
 
     def add(self, batch: Batch) -> None:
         """Add records; `FormatError` if there are so many so small ones that their hashes would fill a disk."""
-        self.size += len(batch.sizes)
+        self._read += len(batch.sizes)
         self._bytes += sum(batch.sizes)
-        if self.size > _MANY and self.size * _SMALL > self._bytes:
+        if self._read > _MANY and self._read * _SMALL > self._bytes:
             raise FormatError("records", f"more than {_MANY:,} records of less than {_SMALL} bytes on average")
         self._header = batch.header or self._header
-        hashes = batch.hashes()
+        self._indexed &= batch.names is None  # one asks by bytes alone whether a record is there
+        self.add_hashes(self._hashed(batch))
+
+    def add_hashes(self, hashes: bytes) -> None:
+        """Add records by the hashes of their leaves, side by side."""
+        self.size += len(hashes) // DIGEST_SIZE
         self._crown.extend(hashes)
         self._kept.write(hashes)
 
     def summary(self, digest: bytes) -> Summary:
         """Return what is known of the file, given the digest of its own bytes."""
-        return Summary(digest, self._crown.root, self.size, set_root(self._kept, self.size), self._header)
+        found, index = sha256(_SET_TAG + u64(self.size)), IndexCrown()
+        for some in _sorted(self._kept, self.size):
+            found.update(b"".join(some))
+            if self._indexed:
+                index.extend(some)
+        index_root = index.root if self._indexed else b""
+        return Summary(digest, self._crown.root, self.size, found.digest(), self._header, index_root)
 
 
-def set_root(hashes: BinaryIO, size: int) -> bytes:
-    """Return the record set root of `size` records, whose hashes stand in a file from its start.
+def _sorted(hashes: BinaryIO, size: int) -> Iterator[list[bytes]]:
+    """Yield, some at a time and sorted, the `size` hashes that a file consists of.
 
-    They are sorted some at a time, by their first two bytes, so that memory stays bounded; few files need two rounds.
+    Too many for memory are sorted in runs, which stand behind them in the file for a while, and merged: that memory
+    stays bounded does not depend on the hashes, which may all be equal, or have been chosen.
     """
-    found = sha256(_SET_TAG + u64(size))
-    rounds = max(1, -(-size // _SORTED_AT_ONCE))
-    bounds = [bytes(divmod(0x10000 * at // rounds, 256)) for at in range(rounds)] + [b"\xff" * (DIGEST_SIZE + 1)]
-    for low, high in pairwise(bounds):
-        some = [each for block in _blocks(hashes) for each in block if rounds == 1 or low <= each < high]
+    end = size * DIGEST_SIZE
+    runs = [(start, min(start + _RUN, end)) for start in range(0, end, _RUN)]
+    if len(runs) <= 1:
+        yield from _in_order(_blocks(hashes, 0, end))
+        return
+    for start, stop in runs:
+        run = _in_order(_blocks(hashes, start, stop))
+        first = next(run)  # now all of them have been read
+        hashes.seek(end + start)
+        hashes.writelines(b"".join(some) for some in chain((first,), run))
+    merged = merge(*(chain.from_iterable(_blocks(hashes, end + start, end + stop)) for start, stop in runs))
+    while block := list(islice(merged, _BLOCK)):
+        yield block
+    hashes.truncate(end)
+
+
+def _in_order(blocks: Iterable[list[bytes]]) -> Iterator[list[bytes]]:
+    """Yield hashes sorted; by their first byte first, for short lists are sorted in half the time."""
+    bins: list[list[bytes]] = [[] for _ in range(256)]
+    for each in chain.from_iterable(blocks):
+        bins[each[0]].append(each)
+    for some in bins:
         some.sort()
-        found.update(b"".join(some))
-    return found.digest()
+        yield some
 
 
-def _blocks(hashes: BinaryIO) -> Iterator[list[bytes]]:
-    hashes.seek(0)
-    while block := hashes.read(_READ):
-        yield [each for (each,) in _HASH.iter_unpack(block)]
+def _blocks(hashes: BinaryIO, start: int, stop: int) -> Iterator[list[bytes]]:
+    """Yield the hashes that stand from byte `start` to `stop` of a file, which others may read in between."""
+    size = _BLOCK * DIGEST_SIZE
+    for at in range(start, stop, size):
+        hashes.seek(at)
+        yield [each for (each,) in _HASH.iter_unpack(hashes.read(min(size, stop - at)))]

@@ -27,6 +27,8 @@ class CheckKind(StrEnum):
     SIGNATURE = "signature"
     FINGERPRINT = "fingerprint"
     POLICY = "policy"
+    EXPECTATION = "expected"
+    ERASURE = "erasure"
 
 
 class AnchorState(StrEnum):
@@ -58,6 +60,7 @@ class Check(Document):
     make it rest on less. A check that does not `vouch` says since when, but not whose it is. `evidence` holds signed
     documents that contradict each other, for whoever has to be shown. Two checks of one `voice` (a key, an account, an
     authority) are one vote.
+    `names` lists all files that a check speaks of, where its summary names a few.
     What is `required` was named by the caller: while it is unchecked, nothing is verified.
     """
 
@@ -73,6 +76,7 @@ class Check(Document):
     vouches: bool = True
     hint: str | None = None
     evidence: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
     required: bool = False
 
     @classmethod
@@ -114,6 +118,7 @@ class Recalled(NamedTuple):
 class Scope(Document):
     """What was looked at, the rules by which something was left out, and what that was.
 
+    Of the sealed records, `records_erased` are no longer there, and not among the `records`.
     Of the files and bytes, those `not_reread` were taken from a digest cache: the file system says that they are
     unchanged since they were last read on this machine.
     """
@@ -121,6 +126,7 @@ class Scope(Document):
     files: int
     tensors: int
     records: int = 0
+    records_erased: int = 0
     bytes: int
     files_not_reread: int = 0
     bytes_not_reread: int = 0

@@ -44,6 +44,13 @@ def _texts(value: canonical.Json) -> canonical.Json:
     return value
 
 
+def _true(value: canonical.Json) -> canonical.Json:
+    """Refuse all but true: what is not is left out, and 1 is no other spelling."""
+    if value is not True:
+        raise ValueError("not true, where it is that or left out")
+    return value
+
+
 _Given = BeforeValidator(_given)
 
 
@@ -72,7 +79,8 @@ class PartDocument(_Row):
 class EntryDocument(_Row):
     """A file in the manifest: `file` has a digest; `safetensors` has children and perhaps metadata.
 
-    `records` has a digest, the format, number, root and set root of its records, and perhaps a header and an index.
+    `records` has a digest, the format, number, root and set root of its records, and perhaps a header and an index;
+    one that is `blinded` has no digest.
     """
 
     path: str
@@ -85,6 +93,7 @@ class EntryDocument(_Row):
     set_root: Annotated[Hex256 | None, _Given] = None
     header: Annotated[Hex256 | None, _Given] = None
     index_root: Annotated[Hex256 | None, _Given] = None
+    blinded: Annotated[Literal[True] | None, BeforeValidator(_true)] = None
     metadata: Annotated[dict[str, str] | None, BeforeValidator(_texts)] = None
     children: Annotated[Annotated[list[PartDocument], Field(fail_fast=True)] | None, _Given] = None
 
@@ -132,7 +141,8 @@ def _rows_of_parts(entry: Entry) -> Iterator[str]:
 def _records_row(leaf: Leaf) -> dict[str, canonical.Json]:
     row: dict[str, canonical.Json] = {"path": leaf.name, "kind": leaf.kind, "size": leaf.size}
     said = leaf.records.attributes() if leaf.records else {}
-    row |= {"digest": leaf.digest.hex(), "format": said.pop("format"), "records": leaf.child_size}
+    row |= {} if "blinded" in said else {"digest": leaf.digest.hex()}
+    row |= {"format": said.pop("format"), "records": leaf.child_size}
     return row | {"record_root": leaf.child_root.hex()} | said
 
 
@@ -178,12 +188,15 @@ _NEEDED = {
     "safetensors": {"children"},
     "records": {"digest", "format", "records", "record_root", "set_root"},
 }
+_BLINDED = {"digest", "blinded"}  # a file of records has one of the two
 _OPTIONAL = {"file": set[str](), "safetensors": {"metadata"}, "records": {"header", "index_root"}}
 
 
 def _check_keys(document: EntryDocument, where: str) -> None:
     kind, keys = document.kind, document.model_fields_set - {"path", "kind", "size"}
     needed, optional = _NEEDED[kind], _OPTIONAL[kind]
+    if kind == "records" and "blinded" in keys:
+        needed, optional = needed ^ _BLINDED, optional - {"index_root"}
     if not needed <= keys <= needed | optional:
         wanted = " and ".join(sorted(needed))
         raise FormatError(where, f"{kind} {ascii(document.path)[:80]} needs {wanted}, and nothing that is not its own")
@@ -194,7 +207,7 @@ def _records_entry(document: EntryDocument) -> Entry:
         bytes.fromhex(value or "")
         for value in (document.digest, document.record_root, document.set_root, document.header, document.index_root)
     )
-    records = Records(document.format or "", set_root, header, index)
+    records = Records(document.format or "", set_root, header, index, bool(document.blinded))
     leaf = Leaf(Kind.RECORDS, document.path, document.size, digest, root, document.records or 0, records=records)
     return Entry(leaf)
 

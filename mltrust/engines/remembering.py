@@ -19,7 +19,7 @@ from typing import ClassVar
 from mltrust.core.digest import DIGEST_SIZE, Suite
 from mltrust.core.report import Recalled
 from mltrust.disk.digest_cache import KEY_SIZE, DigestCache, Table, unpacked
-from mltrust.interfaces import ArtifactSource, Engine, Progress, Segment
+from mltrust.interfaces import ArtifactSource, Engine, Progress, RemoteEngine, Segment
 
 # FAT counts in two seconds, no other file system in more than one; and the kernel's clock may be some ticks behind.
 GUARD_NS = 2_100_000_000
@@ -44,6 +44,7 @@ class RememberingEngine:
     ) -> None:
         self._inner, self._cache, self._artifact, self._clock = inner, cache, artifact, clock
         self.recalled = Recalled()
+        self.remote = isinstance(inner, RemoteEngine) and inner.remote
 
     def digest(
         self, batches: Iterable[Sequence[Segment]], source: ArtifactSource, suite: Suite, progress: Progress

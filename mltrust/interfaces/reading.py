@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, NamedTuple, Protocol, Self, runtime_checkable
 
+from mltrust.core.blinding import Blinding
 from mltrust.core.digest import DIGEST_SIZE, Suite
 from mltrust.core.manifest import Entry, Manifest
 from mltrust.core.records import Batch
@@ -186,6 +187,24 @@ class RecordReader(ArtifactReader, Protocol):
     def keeping(self, folder: Path) -> Self:
         """Return the same reader, whose digesters leave the hashes of records in `folder` (`kept_in`)."""
 
+    def indexing(self) -> Self:
+        """Return the same reader, whose files of records without names get a record index."""
+
+    def spelled(self, texts: Sequence[bytes], file: FileEntry, source: ArtifactSource) -> Sequence[bytes | None]:
+        """Return the bytes of the records that somebody writes so, as they would be in `file`.
+
+        None is for a text that does not say which these are: nobody can say then that no record has them.
+        """
+
+    def without(self, file: FileEntry, source: ArtifactSource, places: Collection[int]) -> Iterator[bytes]:
+        """Yield the bytes of `file` without the records at `places`, all others as they are.
+
+        Raises `UsageError` where that takes more than to leave out bytes.
+        """
+
+    def blinded_by(self, blinding: Blinding) -> Self:
+        """Return the same reader, whose files are blinded so; it does not travel to other machines."""
+
 
 class Engine(Protocol):
     """Hashes segments."""
@@ -200,6 +219,13 @@ class Engine(Protocol):
         An engine may ask for the next batch while it works at one, so that listing goes on meanwhile. The result
         depends on nothing but the bytes; memory stays bounded whatever the sizes. To close it ends the work.
         """
+
+
+@runtime_checkable
+class RemoteEngine(Protocol):
+    """What an engine is, too, that has other machines read: what a digester leaves on a disk is not found here."""
+
+    remote: ClassVar[bool]
 
 
 class EnginePlug(Engine, Protocol):

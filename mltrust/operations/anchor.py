@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, Self, TypeVar
 
 from mltrust.core.bundle import Bundle
 from mltrust.core.digest import Digest
 from mltrust.core.receipt import Receipt
 from mltrust.core.report import AnchorState, Check, CheckKind, Outcome
+from mltrust.core.statement import Statement
 from mltrust.errors import AnchorError, FormatError
 from mltrust.interfaces import Anchor, Submission
 
@@ -31,20 +33,33 @@ class Placed:
 def anchor(seals: Sequence[Placed], backend: Anchor) -> list[Bundle]:
     """Publish the statements of `seals` through `backend` in one go; return the bundles with their receipts."""
     receipts = backend.publish([seal.submission(backend) for seal in seals])
-    return [_receipted(seal.bundle, receipt, backend) for seal, receipt in zip(seals, receipts, strict=True)]
+    return [receipted(seal.bundle, receipt, backend) for seal, receipt in zip(seals, receipts, strict=True)]
 
 
-def _receipted(bundle: Bundle, receipt: Receipt, backend: Anchor) -> Bundle:
+class _Stated(Protocol):
+    """A statement and the receipts beside it."""
+
+    @property
+    def statement(self) -> Statement: ...
+    @property
+    def receipts(self) -> tuple[Receipt, ...]: ...
+    def with_receipts(self, receipts: tuple[Receipt, ...]) -> Self: ...
+
+
+_S = TypeVar("_S", bound=_Stated)
+
+
+def receipted(stated: _S, receipt: Receipt, backend: Anchor) -> _S:
     """Add `receipt`, unless one of the same voice still holds: publishing again leaves a seal as it is."""
-    digest = bundle.statement.digest()
-    theirs = [old for old in bundle.receipts if old.kind == backend.scheme]
+    digest = stated.statement.digest()
+    theirs = [old for old in stated.receipts if old.kind == backend.scheme]
     if not backend.carried or receipt in theirs:
-        return bundle
+        return stated
     held = [_confirm(backend, old, digest) for old in theirs]
     voices = {check.voice for check in held if check.outcome is Outcome.PASS}
     if voices and _confirm(backend, receipt, digest).voice in voices:
-        return bundle
-    return bundle.with_receipts((receipt,))
+        return stated
+    return stated.with_receipts((receipt,))
 
 
 def refresh(bundle: Bundle, backends: Sequence[Anchor]) -> list[tuple[Receipt, Receipt]]:

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from mltrust.core.changes import Change, ChangeKind
@@ -37,6 +37,11 @@ class Reading:
     used: set[str] = field(default_factory=set)
     malformed: dict[str, str] = field(default_factory=dict)
     pointers: set[str] = field(default_factory=set)
+
+    def under(self, path: str) -> "Reading":
+        """Return what was noted of the one file there is, under another path."""
+        malformed = dict(zip((path,), self.malformed.values(), strict=False))  # there may be none
+        return replace(self, malformed=malformed, pointers={path} if self.pointers else set())
 
     def explained(self, change: Change) -> Change:
         """Say of a changed file whether it is malformed, truncated or a bare pointer as it was read here."""

@@ -28,10 +28,11 @@ class Disk:
         children = parts.entry([bytes(32)] * len(parts.segments)).children
         return {(leaf.kind, leaf.name): segment for leaf, segment in zip(children, parts.segments, strict=True)}
 
-    def blocks(self, segment: Segment, length: int) -> Iterator[bytes]:
-        """Read the first `length` bytes of a segment, block by block."""
-        for position in range(0, length, _BLOCK):
-            yield self.source.read(segment.file, segment.offset + position, min(_BLOCK, length - position))
+
+def blocks(source: ArtifactSource, segment: Segment, length: int) -> Iterator[bytes]:
+    """Read the first `length` bytes of a segment, block by block."""
+    for position in range(0, length, _BLOCK):
+        yield source.read(segment.file, segment.offset + position, min(_BLOCK, length - position))
 
 
 def measured(change: Change, before: Disk, after: Disk) -> Change:
@@ -63,8 +64,8 @@ def _count(pair: tuple[Segment, Segment], before: Disk, after: Disk) -> int:
     """Count differing bytes; what one side has beyond the other's end differs too."""
     old, new = pair
     shared = min(old.length, new.length)
-    blocks = zip(before.blocks(old, shared), after.blocks(new, shared), strict=True)
-    return max(old.length, new.length) - shared + sum(_differing(a, b) for a, b in blocks)
+    pairs = zip(blocks(before.source, old, shared), blocks(after.source, new, shared), strict=True)
+    return max(old.length, new.length) - shared + sum(_differing(a, b) for a, b in pairs)
 
 
 def _differing(a: bytes, b: bytes) -> int:

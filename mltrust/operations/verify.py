@@ -7,49 +7,75 @@ from pathlib import Path
 from mltrust.core.bundle import Bundle
 from mltrust.core.changes import Change, ChangeKind, changes_between
 from mltrust.core.digest import suite_named
+from mltrust.core.manifest import Manifest
 from mltrust.core.names import count, counted
 from mltrust.core.receipt import Receipt, Signature
 from mltrust.core.report import Check, CheckKind, Outcome, Recalled, Report, Scope
 from mltrust.core.statement import Statement
 from mltrust.errors import SealError
-from mltrust.interfaces import ArtifactReader, ArtifactSource, Means, Submission, Trust
+from mltrust.interfaces import ArtifactReader, ArtifactSource, Means, RecordReader, Submission, Trust
 from mltrust.operations.anchor import UNDECIDED, Placed, consult
+from mltrust.operations.blinding import (
+    Kept,
+    about_blinded,
+    blinded_means,
+    blinding_of,
+    erased_from,
+    erasure_checks,
+    noted,
+)
+from mltrust.operations.expectations import Expected
 from mltrust.operations.fingerprint import Reading, read_found
+from mltrust.operations.measure import Disk
 from mltrust.operations.notices import notices
+from mltrust.operations.rows import RowSide, with_rows
+from mltrust.statements.erasure import Tombstone
 from mltrust.statements.seal import Parameters, contradictions, read_seal
 
 
-def verify(source: ArtifactSource, seal: Placed, trust: Trust, means: Means) -> Report:
-    """Return the report on an artifact.
+def verify(
+    source: ArtifactSource,
+    seal: Placed,
+    trust: Trust,
+    means: Means,
+    kept: Kept = Kept(),  # noqa: B008  # frozen
+    *,
+    expected: Expected | None = None,
+    rows: tuple[RowSide, RowSide] = (RowSide(), RowSide()),
+) -> Report:
+    """Return the report on an artifact; `kept` is what is kept with a blinded seal, `expected` what others published.
+
+    Of the `rows`, the first are those of the seal, and the second what the readers of `means` keep.
 
     1. The seal has been parsed strictly (`Bundle.parse`); its statement must be a seal of a known suite.
     2. The artifact is read with the sealed exclusions (already in `source`), readers and suite. Nothing
        else is taken from the seal: not whom to trust, not whom to ask.
     3. Statement, fingerprint and manifest must agree, and every receipt must speak of this statement.
-    4. What was read is compared with the manifest: file by file, tensor by tensor.
+    4. What was read is compared with the manifest: file by file, tensor by tensor. Of blinded files, an erased record
+       is excused by a tombstone alone, which must be vouched for as the seal is (`erasure_checks`). It is also
+       compared with what was published, which vouches for nothing.
     5. The caller's fingerprint is compared, and each trusted anchor is asked about the statement.
     6. The verdict follows from the checks alone (`Report.verdict`).
     """
     bundle = seal.bundle
     predicate = read_seal(bundle.statement)  # 1
+    blinding = blinding_of(bundle.manifest, kept if kept.odd(bundle) is None else replace(kept, tombstones=()))
     sealed_means = replace(means, readers=sealed_readers(predicate.parameters, means.readers))  # 2
-    reading = read_found(source, sealed_means, suite_named(predicate.suite))
+    sealed_means = blinded_means(sealed_means, blinding)
+    sealed_means = indexed_as(bundle.manifest, sealed_means)
+    reading = read_found(source, sealed_means, suite_named(predicate.suite), keep_files=expected is not None)
     if bundle.manifest == reading.manifest:
         bundle = replace(bundle, manifest=reading.manifest)  # the roots of what was read are known already
     checks = [_agreement(bundle)]  # 3
-    changes = _differences(bundle, reading)  # 4
-    checks.append(_content(bundle, changes, reading, means.recalled))
+    changes = tuple(noted(change, blinding, reading.manifest) for change in _differences(bundle, reading))  # 4
+    disk = Disk(source, sealed_means.readers, {file.path: file for file in reading.files})
+    changes = with_rows(changes, (bundle.manifest, reading.manifest), (rows[0], replace(rows[1], disk=disk)))
+    scope = _scope(source, reading, means.recalled, predicate.parameters, erased_from(reading, blinding))
+    checks.append(about_blinded(_content(bundle, changes, reading, scope), kept, bundle.manifest))
+    checks += erasure_checks(bundle, kept, lambda tombstone: _vouching_erasure(tombstone, trust))
+    if expected is not None:
+        checks += expected.checks(reading, source, means.progress)
     checks += vouching(bundle.statement, bundle.receipts, bundle.signatures, trust, seal.path)  # 5
-    scope = Scope(
-        files=reading.manifest.size,
-        tensors=reading.manifest.tensors,
-        records=reading.manifest.records,
-        bytes=reading.manifest.bytes,
-        files_not_reread=means.recalled.files,
-        bytes_not_reread=means.recalled.bytes,
-        excluded=predicate.parameters.exclude,
-        left_out=tuple(sorted(source.left_out)),
-    )
     return Report(
         name=bundle.statement.subject[0].name,
         fingerprint=bundle.statement.subject[0].digest[predicate.suite],
@@ -58,8 +84,29 @@ def verify(source: ArtifactSource, seal: Placed, trust: Trust, means: Means) -> 
         scope=scope,
         checks=tuple(checks),
         changes=changes,
-        notices=tuple(notices(reading.manifest, reading.files, source)),
+        notices=(*notices(reading.manifest, reading.files, source), *filter(None, (rows[0].odd,))),
     )
+
+
+def _scope(
+    source: ArtifactSource, reading: Reading, recalled: Recalled, parameters: Parameters, erased: tuple[int, int]
+) -> Scope:
+    manifest = reading.manifest
+    return Scope(
+        files=manifest.size,
+        tensors=manifest.tensors,
+        records=max(0, manifest.records - erased[0]),
+        records_erased=erased[0],
+        bytes=manifest.bytes - erased[1],
+        files_not_reread=recalled.files,
+        bytes_not_reread=recalled.bytes,
+        excluded=parameters.exclude,
+        left_out=tuple(sorted(source.left_out)),
+    )
+
+
+def _vouching_erasure(tombstone: Tombstone, trust: Trust) -> Iterator[Check]:
+    return vouching(tombstone.statement, tombstone.receipts, (), replace(trust, fingerprint=None))
 
 
 def sealed_readers(parameters: Parameters, available: Sequence[ArtifactReader]) -> list[ArtifactReader]:
@@ -72,6 +119,15 @@ def sealed_readers(parameters: Parameters, available: Sequence[ArtifactReader]) 
     if not wanted or wanted[-1][0] != "opaque":
         raise SealError("sealed without a reader for all other files")
     return [have[reader] for reader in wanted]
+
+
+def indexed_as(manifest: Manifest, means: Means) -> Means:
+    """Return means that index records if those of `manifest` are indexed: all files of a seal are, or none."""
+    if not manifest.indexed:
+        return means
+    return replace(
+        means, readers=[each.indexing() if isinstance(each, RecordReader) else each for each in means.readers]
+    )
 
 
 def _agreement(bundle: Bundle) -> Check:
@@ -95,12 +151,14 @@ def _differences(bundle: Bundle, reading: Reading) -> tuple[Change, ...]:
     return tuple(reading.explained(change) for change in changes_between(bundle.manifest, reading.manifest))
 
 
-def _content(bundle: Bundle, changes: Sequence[Change], reading: Reading, recalled: Recalled) -> Check:
-    manifest = reading.manifest
-    what = counted(manifest.size, manifest.tensors, manifest.records, count(manifest.bytes, "byte"))
-    outcome, summary, hint = Outcome.PASS, f"all bytes are the sealed ones: {what}", None
-    if any(recalled):
-        rest = f"{count(recalled.files, 'file')} ({count(recalled.bytes, 'byte')}) not reread"
+def _content(bundle: Bundle, changes: Sequence[Change], reading: Reading, scope: Scope) -> Check:
+    manifest, covered = reading.manifest, "all bytes are the sealed ones"
+    if manifest.blinded:
+        covered = "all records, and all bytes of other files, are the sealed ones"
+    what = counted(scope.files, scope.tensors, scope.records, count(scope.bytes, "byte"))
+    outcome, summary, hint = Outcome.PASS, f"{covered}: {what}", None
+    if scope.files_not_reread or scope.bytes_not_reread:
+        rest = f"{count(scope.files_not_reread, 'file')} ({count(scope.bytes_not_reread, 'byte')}) not reread"
         summary = f"no difference from the sealed bytes was found: {what}; of these {rest}"
     pointers = len(reading.pointers)
     if pointers and all(change.kind is ChangeKind.POINTER for change in changes):  # also one that was sealed as such

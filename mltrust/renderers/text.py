@@ -10,11 +10,13 @@ from mltrust.core.manifest import Entry, Kind
 from mltrust.core.names import count, counted, printable, shown
 from mltrust.core.receipt import Receipt
 from mltrust.core.report import Check, CheckKind, Notice, Outcome, Recalled, Report, Verdict
+from mltrust.renderers.rows import row_lines, said_of, same_rows
 from mltrust.renderers.styled import Text
 from mltrust.statements.seal import SealPredicate, read_seal
 
 _VERDICTS = {Verdict.VERIFIED: "bold green", Verdict.FAILED: "bold red", Verdict.INCONCLUSIVE: "bold yellow"}
 OUTCOMES = {Outcome.PASS: ("ok", "green"), Outcome.FAIL: ("FAIL", "bold red"), Outcome.UNCHECKED: ("?", "yellow")}
+_ORDERLY = (ChangeKind.REWRITTEN, ChangeKind.SHUFFLED)
 _MAX_LISTED = 50
 _HEADER = "(header)"
 _MARGIN = " " * 21
@@ -81,14 +83,20 @@ def changes(found: Iterable[Change], *, indent: int = 2, limit: int | None = Non
     for change in listed[:limit]:
         yield _change_line(change, indent)
         yield from changes(change.parts, indent=indent + 2, limit=limit)
+        yield from row_lines(change, indent + 2)
     if limit is not None and len(listed) > limit:
         yield Text(f"{'':{indent}}… and {len(listed) - limit} more (--verbose lists all)".replace("…", "..."))
 
 
 def _change_line(change: Change, indent: int) -> Text:
-    style = "yellow" if change.kind in (ChangeKind.RENAMED, ChangeKind.HEADER_ONLY, ChangeKind.POINTER) else "red"
+    style = (
+        "yellow"
+        if change.kind in (ChangeKind.RENAMED, ChangeKind.HEADER_ONLY, ChangeKind.POINTER, *_ORDERLY)
+        else "red"
+    )
     name = _HEADER if change.of is Kind.ST_HEADER else shown(change.name)
-    facts = "  ".join(filter(None, (_relation(change), _facts(change), _touched(change), printable(change.note))))
+    words = (_relation(change), said_of(change), _facts(change), _touched(change), printable(change.note))
+    facts = "  ".join(filter(None, words))
     return Text.assemble(
         " " * indent, (f"{change.kind:<13}", style), f" {name}", (f"  {facts}" if facts else "", "dim")
     )
@@ -185,17 +193,22 @@ def _voucher_lines(check: Check) -> Iterator[Text]:
         yield Text(f"{_MARGIN}stronger:   {printable(check.stronger)}", style="dim")
 
 
-def tree(bundle: Bundle) -> Text:
-    """Render a seal: what it states, every file, every tensor, and who signed and anchored it."""
-    return Text.lines(_tree_lines(bundle))
+def tree(bundle: Bundle, store: str = "") -> Text:
+    """Render a seal: what it states, every file, every tensor, and who signed and anchored it.
+
+    `store` is the name of the record store beside it, if there is one.
+    """
+    return Text.lines(_tree_lines(bundle, store))
 
 
-def _tree_lines(bundle: Bundle) -> Iterator[Text]:
+def _tree_lines(bundle: Bundle, store: str) -> Iterator[Text]:
     predicate = read_seal(bundle.statement)
     yield Text(shown(bundle.statement.subject[0].name), style="bold")
     yield from _facts_of(predicate)
     for key, value in predicate.annotations.items():
         yield Text(f"  {shown(key)} = {shown(value)}")
+    if store and predicate.totals.records:
+        yield Text(f"  record store {shown(store)}", style="dim")
     for pattern in predicate.parameters.exclude:
         yield Text(f"  left out     {shown(pattern)}", style="dim")
     for entry in bundle.manifest.entries:
@@ -211,7 +224,8 @@ def _entry_lines(entry: Entry) -> Iterator[Text]:
     for key, text in entry.metadata:
         yield Text(f"    {shown(key)} = {shown(text[:200])}", style="dim")
     if leaf.records is not None:
-        what = f"{count(leaf.child_size, 'record')}  {leaf.records.format}  {leaf.child_root.hex()[:16]}"
+        blinded = "  blinded" if leaf.records.blinded else ""
+        what = f"{count(leaf.child_size, 'record')}  {leaf.records.format}{blinded}  {leaf.child_root.hex()[:16]}"
         yield Text(f"    {what}", style="dim")
     for tensor in entry.tensors():
         shape = f"{shown(tensor.dtype)} {list(tensor.shape)}"
@@ -233,4 +247,6 @@ def difference(found: Difference, *, verbose: bool = False) -> Text:
     ]
     if found.same_content:
         lines.append(Text("  same weights, other files: every tensor and all metadata are equal", style="green"))
+    if (rows := same_rows(found)) is not None:
+        lines.append(rows)
     return Text.lines(lines)

@@ -2,14 +2,14 @@
 
 import hashlib
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, ClassVar
 
-from pydantic import Field, SerializerFunctionWrapHandler, ValidationError, model_serializer
+from pydantic import Field, ValidationError
 
 from mltrust.core import canonical
 from mltrust.core.digest import SUITES, Suite, suite_named
 from mltrust.core.manifest import Manifest, ns, u64
-from mltrust.core.model import Document, first_surprise
+from mltrust.core.model import Document, SparseDocument, first_surprise
 from mltrust.core.statement import Hex256, Statement, Subject
 from mltrust.errors import FormatError, UsageError
 
@@ -32,18 +32,15 @@ class Parameters(Document):
     readers: tuple[ReaderVersion, ...]
 
 
-class Totals(Document):
+class Totals(SparseDocument):
     """How much was sealed; `records` is left out where there are none."""
+
+    spare: ClassVar[frozenset[str]] = frozenset({"records"})
 
     files: Annotated[int, Field(ge=1)]
     tensors: Annotated[int, Field(ge=0)]
     records: Annotated[int, Field(ge=0)] = 0
     bytes: Annotated[int, Field(ge=0)]
-
-    @model_serializer(mode="wrap")
-    def _without_none(self, serialize: SerializerFunctionWrapHandler) -> dict[str, int]:
-        found: dict[str, int] = serialize(self)
-        return {key: value for key, value in found.items() if key != "records" or value}
 
     @classmethod
     def of(cls, manifest: Manifest) -> "Totals":

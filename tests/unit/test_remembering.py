@@ -67,7 +67,7 @@ class Machine:
         for batch, digests in zip(batches, found, strict=True):
             assert list(digests) == [
                 suite.digest((self.root / file.path).read_bytes()[offset : offset + length])
-                for file, offset, length in batch
+                for file, offset, length, _ in batch
             ]
         assert tally.total == sum(segment.length for batch in batches for segment in batch)
         return inner.paths, tuple(engine.recalled)

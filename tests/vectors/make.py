@@ -9,10 +9,16 @@ import tempfile
 from pathlib import Path
 
 import mltrust
-from mltrust.core.digest import suite_for
+from mltrust.core.digest import SUITES, suite_for
+from mltrust.core.leaf import Records
 from mltrust.core.manifest import Kind, Leaf, Manifest, file_entry, safetensors_entry
 from mltrust.core.merkle import leaf_hash
+from mltrust.engines.threads import ThreadsEngine
+from mltrust.interfaces import Silent
+from mltrust.readers.records.csv import CsvReader
+from mltrust.readers.records.jsonl import JsonLinesReader
 from mltrust.statements.seal import Parameters, ReaderVersion, fingerprint_of, seal_statement
+from mltrust.testing import MemorySource
 
 PATH = Path(__file__).with_name("format.json")
 ONE, TWO, THREE = (bytes([number]) * 32 for number in (1, 2, 3))
@@ -28,11 +34,28 @@ LEAVES = {
     "an empty tensor without a name": Leaf(Kind.TENSOR, "", 0, THREE, dtype="I64", shape=(0, 7)),
     "a tensor of a dtype nobody knows yet": Leaf(Kind.TENSOR, "poids é", 3, ONE, dtype="F3_X1", shape=(8,)),
     "metadata": Leaf(Kind.METADATA, "format", 2, TWO),
+    "a file of records": Leaf(Kind.RECORDS, "train.jsonl", 20, ONE, TWO, 2, records=Records("jsonl", THREE)),
+    "a file of records with a header and an index": Leaf(
+        Kind.RECORDS, "données.csv", 99, ONE, TWO, 7, records=Records("csv", THREE, header=ONE, index_root=TWO)
+    ),
+    "a blinded file of records": Leaf(
+        Kind.RECORDS, "train.jsonl", 20, b"", TWO, 2, records=Records("jsonl", THREE, blinded=True)
+    ),
+    "a record": Leaf(Kind.RECORD, "", 9, ONE),
+    "a record with a name": Leaf(Kind.RECORD, "train/0042", 9, TWO),
+    "a blinded record": Leaf(Kind.RECORD, "", 0, ONE, salt=TWO),
     "a blinded file": Leaf(Kind.FILE, "config.json", 17, ONE, salt=THREE),
     "a blinded tensor": Leaf(Kind.TENSOR, "w", 4, ONE, dtype="F32", shape=(1,), salt=TWO),
 }
 EXCLUDE = ("/.git", "/mltrust.seal.json", "runs/ü")
 READERS = (ReaderVersion(name="safetensors", version=1), ReaderVersion(name="opaque", version=1))
+RECORD_FILES = {
+    "rows.jsonl": b'{"a": 1}\n\n{"a": 2}\r\n{"a": 1}\n{"a": 3}',
+    "one.ndjson": "é\n".encode(),
+    "none.jsonl": b"",
+    "table.csv": b'id,text\r\n1,"two\nlines, and ""more"""\r\n2,x\r\n\r\n2,x',
+    "header.tsv": b"id\ttext\n",
+}
 BUFFER = bytes(range(80))
 HEADER = {
     "__metadata__": {"format": "pt", "note": "ü"},
@@ -54,6 +77,7 @@ def vectors():
         "leaves": [leaf(name, value) for name, value in LEAVES.items()],
         "manifests": [manifest("one file", ONE_FILE), manifest("nested", NESTED), manifest("sharded", SHARDED)],
         "fingerprints": [fingerprint(suite, size) for suite in ("mltrust-1", "mltrust-1-sha256") for size in (1, 7)],
+        "record_files": [record_file(path, index) for path in RECORD_FILES for index in (False, True)],
         "statements": [statement(suite) for suite in ("blake3", "sha256")],
         "artifacts": [artifact(suite) for suite in ("blake3", "sha256")],
     }
@@ -66,7 +90,9 @@ def leaf(name, value):
 
 def fields(value):
     """Return the fields of a leaf."""
+    records = {"records": value.records.attributes()} if value.records is not None else {}
     return {
+        **records,
         "kind": value.kind.value,
         "name": value.name,
         "size": value.size,
@@ -77,6 +103,20 @@ def fields(value):
         "shape": list(value.shape),
         "salt": value.salt.hex(),
     }
+
+
+def record_file(path, index):
+    """Return the leaf of a file of records, with an index or without, for each suite."""
+    readers = [reader.indexing() if index else reader for reader in (JsonLinesReader(), CsvReader())]
+    source = MemorySource({path: RECORD_FILES[path]})
+    (file,) = source.files()
+    (reader,) = (reader for reader in readers if reader.accepts(file))
+    parts = reader.parts(file, source)
+    leaves = {}
+    for suite in SUITES.values():
+        (found,) = ThreadsEngine(1).digest([parts.segments], source, suite, Silent())
+        leaves[suite.name] = fields(parts.entry(found).leaf)
+    return {"name": f"{path}{' with an index' * index}", "data": RECORD_FILES[path].decode(), "leaves": leaves}
 
 
 def tensor(name, digest, shape=(4,)):

@@ -12,6 +12,7 @@ from blake3 import blake3
 
 import mltrust
 from mltrust.core.bundle import Bundle
+from mltrust.core.leaf import Records
 from mltrust.core.manifest import Entry, Kind, Leaf, Manifest
 from mltrust.core.merkle import leaf_hash
 from mltrust.core.statement import Statement
@@ -47,6 +48,8 @@ def rfc8785(value):
     if isinstance(value, dict):
         keys = sorted(value, key=lambda key: key.encode("utf-16-be"))
         return b"{" + b",".join(rfc8785(key) + b":" + rfc8785(value[key]) for key in keys) + b"}"
+    if isinstance(value, bool):
+        return b"true" if value else b"false"
     if isinstance(value, list):
         return b"[" + b",".join(map(rfc8785, value)) + b"]"
     return json.dumps(value, ensure_ascii=False).encode()
@@ -54,6 +57,7 @@ def rfc8785(value):
 
 def leaf_data(leaf):
     attributes = {"dtype": leaf["dtype"], "shape": leaf["shape"]} if leaf["kind"] == "tensor" else {}
+    attributes = leaf.get("records", attributes)
     fields = [
         b"mltrust/leaf/1",
         leaf["kind"].encode(),
@@ -76,6 +80,49 @@ def tree(leaves):
     while half * 2 < len(leaves):
         half *= 2
     return sha256(b"\x01" + tree(leaves[:half]) + tree(leaves[half:]))
+
+
+def lines(data):
+    found = data.split(b"\n")
+    last = found.pop()
+    return [line.removesuffix(b"\r") for line in found] + [last] * bool(last)
+
+
+def csv_records(data):
+    found, quotes = [], 0
+    for line in lines(data.replace(b"\r\n", b"\r\r\n")):  # so that one return stays where a line goes on
+        if quotes % 2:
+            found[-1] += b"\n" + line
+        else:
+            found.append(line)
+        quotes += line.count(b'"')
+    return [record.removesuffix(b"\r") for record in found]
+
+
+def index_of(keys, bit=0):
+    tag = ns(b"mltrust/record-index/1")
+    if len(keys) < 2:
+        return sha256((b"\x00" + tag + keys[0]) if keys else b"\x02" + tag)
+    sides = [[key for key in keys if (key[bit // 8] >> (7 - bit % 8) & 1) == side] for side in (0, 1)]
+    if not all(sides):
+        return index_of(keys, bit + 1)
+    return sha256(b"\x01" + tag + bit.to_bytes(2, "big") + index_of(sides[0], bit + 1) + index_of(sides[1], bit + 1))
+
+
+def read_records(path, data, content, *, index):
+    format_ = {"ndjson": "jsonl"}.get(path.rpartition(".")[2], path.rpartition(".")[2])
+    header, *records = [b"", *lines(data)] if format_ == "jsonl" else csv_records(data)
+    leaves = [leaf_data(make("record", "", len(record), content(record).hex())) for record in records]
+    hashes = sorted(sha256(b"\x00" + leaf) for leaf in leaves)
+    said = {
+        "format": format_,
+        "set_root": sha256(ns(b"mltrust/record-set/1") + u64(len(hashes)) + b"".join(hashes)).hex(),
+    }
+    said |= {"header": content(header).hex()} if header else {}
+    said |= {"index_root": index_of(sorted(set(hashes))).hex()} if index else {}
+    root = tree(leaves) if leaves else sha256(b"")
+    more = {"child_root": root.hex(), "child_size": len(leaves), "records": said}
+    return make("records", path, len(data), content(data).hex(), **more)
 
 
 def utf8(name):
@@ -129,7 +176,12 @@ def read_file(path, data, content):
 
 def library_leaf(leaf):
     hashes = {key: bytes.fromhex(leaf[key]) for key in ("digest", "child_root", "salt")}
-    return Leaf(**{**leaf, **hashes, "kind": Kind(leaf["kind"]), "shape": tuple(leaf["shape"])})
+    more = {}
+    if "records" in leaf:
+        said = leaf["records"]
+        roots = (bytes.fromhex(said.get(key, "")) for key in ("set_root", "header", "index_root"))
+        more = {"records": Records(said["format"], *roots, blinded=said.get("blinded", False))}
+    return Leaf(**{**leaf, **hashes, **more, "kind": Kind(leaf["kind"]), "shape": tuple(leaf["shape"])})
 
 
 @pytest.mark.parametrize("case", cases("leaves"))
@@ -144,6 +196,13 @@ def test_leaves(case):
 def test_leaves_are_all_different():
     assert len({case["data"] for case in VECTORS["leaves"]}) == len(VECTORS["leaves"])
     assert {case["leaf"]["kind"] for case in VECTORS["leaves"]} == set(Kind)
+
+
+@pytest.mark.parametrize("case", cases("record_files"))
+def test_files_of_records(case):
+    path, _, index = case["name"].partition(" ")
+    for suite, leaf in case["leaves"].items():
+        assert read_records(path, case["data"].encode(), CONTENT[suite], index=bool(index)) == leaf
 
 
 @pytest.mark.parametrize("case", cases("manifests"))

@@ -28,6 +28,7 @@ class DaskEngine:
     """
 
     name: ClassVar[str] = "dask"
+    remote: ClassVar[bool] = True
 
     def __init__(self, address: str, jobs: int | None = None, uri: str | None = None) -> None:
         if jobs is not None and jobs < 1:

@@ -1,44 +1,70 @@
 """JSON Lines: a record is a line, as its bytes are. The JSON in it is not looked into: any change of bytes counts."""
 
+import io
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import ClassVar
 
+from mltrust.core.canonical import check_bounds
 from mltrust.core.digest import Suite
 from mltrust.core.records import Batch
+from mltrust.errors import FormatError
 from mltrust.interfaces import ArtifactSource, FileEntry, Row
-from mltrust.readers.records.lines import lines
-from mltrust.readers.records.reading import RecordFileReader, opened
+from mltrust.readers.records.compressed import decompressed
+from mltrust.readers.records.lines import batches, lines, picked, without
+from mltrust.readers.records.reading import MAX_PARSED, RecordFileReader, opened, shown
 from mltrust.readers.records.stream import Stream
+
+_DEPTH = 256  # levels: libraries raise the limit of recursion, and deep JSON then ends the process
 
 
 class JsonLinesReader(RecordFileReader):
-    """Reads `*.jsonl` and `*.ndjson`."""
+    """Reads `*.jsonl` and `*.ndjson`, also compressed by gzip or zstd: the records are those of what was compressed."""
 
     name: ClassVar[str] = "jsonl"
     version: ClassVar[int] = 1
-    endings: ClassVar[tuple[str, ...]] = (".jsonl", ".ndjson")
+    endings: ClassVar[tuple[str, ...]] = tuple(
+        kind + compression for kind in (".jsonl", ".ndjson") for compression in ("", ".gz", ".zst")
+    )
 
     def cut(self, stream: Stream, suite: Suite) -> Iterator[Batch]:
         """Yield the lines."""
-        for found in lines(stream.blocks(), stream.file.path):
-            yield Batch(list(map(len, found)), list(map(suite.digest, found)))
+        return batches(_lines(stream), suite, stream.file.path)
 
     def rows(self, file: FileEntry, source: ArtifactSource, wanted: Collection[int]) -> Iterator[Row]:
         """Yield the wanted lines, with their fields where they are JSON objects."""
-        last, start = max(wanted, default=-1), 0
         with opened(file, source) as stream:
-            for found in lines(stream.blocks(), file.path):
-                for index in (index for index in wanted if start <= index < start + len(found)):
-                    yield Row(index, found[index - start].decode("utf-8", "replace"), _fields(found[index - start]))
-                start += len(found)
-                if start > last:
-                    return
+            for index, line in picked(_lines(stream), wanted):
+                yield Row(index, shown(line), _fields(line))
+
+    def without(self, file: FileEntry, source: ArtifactSource, places: Collection[int]) -> Iterator[bytes]:
+        """Leave lines out of a file that is not compressed."""
+        if file.path.endswith((".gz", ".zst")):
+            yield from super().without(file, source, places)
+        with opened(file, source) as found, opened(file, source) as text:
+            yield from without(_lines(found), io.BufferedReader(text), places)
+
+    def spelled(
+        self,
+        texts: Sequence[bytes],
+        file: FileEntry,  # noqa: ARG002  # the socket's, like the next
+        source: ArtifactSource,  # noqa: ARG002  # the same
+    ) -> Sequence[bytes | None]:
+        """Return the lines as they stand."""
+        return texts
+
+
+def _lines(stream: Stream) -> Iterator[Sequence[bytes]]:
+    return lines(decompressed(stream), stream.file.path)
 
 
 def _fields(line: bytes) -> dict[str, object] | None:
+    if len(line) > MAX_PARSED:
+        return None
     try:
-        value = json.loads(line)
-    except (ValueError, RecursionError):
+        if line.count(b"[") + line.count(b"{") > _DEPTH:
+            check_bounds(line, "a line", _DEPTH, MAX_PARSED)
+        value = json.loads(line.decode("utf-8-sig"))
+    except (ValueError, RecursionError, FormatError):
         return None
     return value if isinstance(value, dict) else None

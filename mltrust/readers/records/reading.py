@@ -9,19 +9,25 @@ from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from typing import BinaryIO, ClassVar, Self, cast
 
+from mltrust.core.blinding import Blinded, Blinding, veiled
 from mltrust.core.digest import Suite
+from mltrust.core.leaf import Leaf
 from mltrust.core.manifest import Entry, Manifest
 from mltrust.core.records import SUMMARY_SIZE, Batch, RecordTree, Summary
 from mltrust.core.report import Notice
 from mltrust.disk.records import kept_in
-from mltrust.errors import FormatError
-from mltrust.interfaces import ArtifactSource, FileEntry, Progress, Row, Segment, Silent
+from mltrust.errors import FormatError, UsageError
+from mltrust.interfaces import ArtifactSource, FileEntry, Parts, Progress, Row, Segment, Silent
 from mltrust.readers.records.stream import Stream
 
 MAX_RECORD = 2**26
 """Bytes of the largest record: one has to be in memory as a whole."""
 
+MAX_PARSED = 2**20
+"""Bytes of the largest record that is taken apart into fields to be shown."""
+
 _IN_MEMORY = 2**26
+_SHOWN = 4096  # characters
 
 
 class RecordFileReader(ABC):
@@ -33,6 +39,8 @@ class RecordFileReader(ABC):
 
     def __init__(self) -> None:
         self.kept: Path | None = None
+        self.indexed = False
+        self.blinding = Blinding()
 
     @abstractmethod
     def cut(self, stream: Stream, suite: Suite) -> Iterator[Batch]:
@@ -50,8 +58,11 @@ class RecordFileReader(ABC):
         """Accept every file that is named so."""
         return file.path.endswith(self.endings)
 
-    def parts(self, file: FileEntry, source: ArtifactSource) -> "RecordParts":  # noqa: ARG002  # it is read by the engine
-        """Return the one segment that the file is."""
+    def parts(self, file: FileEntry, source: ArtifactSource) -> Parts:  # noqa: ARG002  # it is read by the engine
+        """Return the one segment that the file is; none where it is blinded and the salts are not here."""
+        how = self.blinding.of(file.path)
+        if how is not None and how.salts is None and how.sealed is not None:
+            return UnreadParts(file, how, how.sealed)
         return RecordParts(file, self)
 
     def inspect(
@@ -74,12 +85,50 @@ class RecordFileReader(ABC):
         reader.kept = folder
         return reader
 
+    def indexing(self) -> Self:
+        """Return the same reader, whose files get a record index."""
+        reader = copy(self)
+        reader.indexed = True
+        return reader
+
+    def spelled(
+        self,
+        texts: Sequence[bytes],
+        file: FileEntry,  # noqa: ARG002  # the socket's, like the next
+        source: ArtifactSource,  # noqa: ARG002  # the same
+    ) -> Sequence[bytes | None]:
+        """Return nothing: of some formats nobody writes records by hand."""
+        return [None] * len(texts)
+
+    def without(
+        self,
+        file: FileEntry,
+        source: ArtifactSource,  # noqa: ARG002  # the socket's, like the next
+        places: Collection[int],  # noqa: ARG002  # the same
+    ) -> Iterator[bytes]:
+        """Refuse: of most formats, the whole file has to be written anew."""
+        hint = "Write the file anew without them, as another file, and name that with --rewritten."
+        raise UsageError(f"records cannot be taken out of {file.path} here", hint=hint)
+
+    def blinded_by(self, blinding: Blinding) -> Self:
+        """Return the same reader, whose files are blinded so."""
+        reader = copy(self)
+        reader.blinding = blinding
+        return reader
+
 
 @contextmanager
 def opened(file: FileEntry, source: ArtifactSource) -> Iterator[Stream]:
     """Open a file to read it from its start."""
     with source.open(file) as found:
         yield Stream(found, file, Silent())
+
+
+def shown(record: bytes | str) -> str:
+    """Return a record as text for people, who see the beginning of a long one."""
+    if isinstance(record, bytes):
+        record = record[: 4 * _SHOWN + 4].decode("utf-8", "replace")  # a character has four bytes at most
+    return record if len(record) <= _SHOWN else record[:_SHOWN] + "…"
 
 
 @dataclass(frozen=True)
@@ -90,13 +139,18 @@ class RecordDigester:
     reader: RecordFileReader
 
     def digest(self, segment: Segment, source: ArtifactSource, suite: Suite, progress: Progress) -> bytes:
-        """Return the packed summary of the file; one that is malformed has a digest of its bytes all the same."""
-        file = segment.file
-        with self._spool(file) as spool, source.open(file) as found:
-            stream, tree = Stream(found, file, progress, suite.new()), RecordTree(spool)
+        """Return the packed summary of the file; one that is malformed has a digest of its bytes all the same.
+
+        One that is blinded has none.
+        """
+        file, how = segment.file, self.reader.blinding.of(segment.file.path)
+        with self._spool(file) as spool, source.open(file) as found, veiled(how) as veil:
+            stream = Stream(found, file, progress, suite.new() if how is None else None)
+            tree = RecordTree(spool, indexed=self.reader.indexed, hashed=veil.hashes)
             try:
                 for batch in self.reader.cut(stream, suite):
                     tree.add(batch)
+                tree.add_hashes(veil.rest())
             except FormatError as error:
                 return Summary(stream.finish(), trouble=error.what).pack()
             return tree.summary(stream.finish()).pack()
@@ -125,4 +179,24 @@ class RecordParts:
 
     def entry(self, digests: Sequence[bytes]) -> Entry:
         """Return the entry; `MalformedError` if the file is not of its format."""
-        return Summary.unpack(digests[0]).entry(self.file.path, self.file.size, self.reader.format(self.file))
+        how, format_ = self.reader.blinding.of(self.file.path), self.reader.format(self.file)
+        size = self.file.size if how is None else how.size(self.file.size)
+        return Summary.unpack(digests[0]).entry(self.file.path, size, format_, blinded=how is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadParts:
+    """A blinded file whose salts are not here: no segment, and the entry is the sealed one as far as its size fits."""
+
+    file: FileEntry
+    how: Blinded
+    sealed: Leaf
+
+    @property
+    def segments(self) -> tuple[Segment, ...]:
+        """None."""
+        return ()
+
+    def entry(self, digests: Sequence[bytes]) -> Entry:  # noqa: ARG002  # there are none
+        """Return the entry."""
+        return Entry(self.sealed._replace(size=self.how.size(self.file.size)))

@@ -1,0 +1,78 @@
+"""`mltrust erase`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mltrust.cli.console import Console
+from mltrust.cli.naming import Publishing, publishing
+from mltrust.cli.options import Artifact, SaltsOption, speaking
+
+
+@speaking
+@publishing
+def erase(
+    how: Publishing,
+    console: Console,
+    artifact: Artifact,
+    record: Annotated[
+        list[int],
+        typer.Option("--record", metavar="N", help="Erase the record of this number, from 1. Repeatable.", min=1),
+    ],
+    file: Annotated[
+        str | None, typer.Option("--file", metavar="PATH", help="The file it is in, where several are blinded.")
+    ] = None,
+    reason: Annotated[
+        str | None, typer.Option("--reason", help="Why, or on whose word. It goes where the seal goes: name no person.")
+    ] = None,
+    anchor: Annotated[
+        list[str] | None,
+        typer.Option("--anchor", metavar="URI", help="Publish here instead of your own ledger. Repeatable."),
+    ] = None,
+    seal: Annotated[Path | None, typer.Option("--seal", help="The seal (default: the one kept with it).")] = None,
+    salts: SaltsOption = None,
+    rewritten: Annotated[
+        Path | None, typer.Option("--rewritten", metavar="FILE", help="The file without the records, written by you.")
+    ] = None,
+) -> None:
+    """Erase records of a blinded artifact; its seal stays good.
+
+    A tombstone is published and kept beside the seal, the salts are overwritten, and the rows are taken out of the
+    file. Numbers are those of the sealed file, also after earlier erasures. If it is interrupted, run it again.
+
+    Rows are taken out of JSONL, CSV and TSV files that are not compressed. Of all others, write the file without the
+    rows to another place, and name it with --rewritten.
+
+    \b
+    Examples:
+      mltrust erase people.jsonl --record 17 --reason "request 2026-031"
+      mltrust erase data/ --file train/people.csv --record 17 --record 901
+      mltrust erase data/ --file people.parquet --record 17 --rewritten /tmp/people.parquet
+    """
+    from mltrust import erasing
+    from mltrust.cli.trusting import open_publishing, own_ledger
+    from mltrust.core.names import count, shown
+    from mltrust.statements.erasure import read_erasure
+
+    chosen = anchor or how.given
+    anchors = open_publishing(anchor or (), console, how.given, yes=how.yes) if chosen else [own_ledger(console)]
+    if not any(backend.vouches for backend in anchors):
+        console.talk("note: these anchors say since when, not on whose word; name one that does as well")
+    done = erasing.erase(
+        artifact,
+        records=record,
+        anchors=anchors,
+        file=file,
+        reason=reason,
+        seal=seal,
+        salts=salts,
+        rewritten=rewritten,
+    )
+    if not console.quiet:
+        predicate = read_erasure(done.statement)
+        lines = [f"ERASED  {count(len(predicate.records), 'record')} of {shown(predicate.file)}"]
+        lines += [f"  tombstone    {done.statement.digest()}"]
+        lines += [f"  published    {backend.name}" for backend in anchors]
+        lines += ["  Copies, backups and snapshots of the file and of its salts are not reached: erase them, too."]
+        console.result("\n".join(lines))

@@ -1,0 +1,55 @@
+"""The verb that erases records of a blinded artifact, on paths."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from mltrust import operations
+from mltrust.api import default_means, sealed_exclusions
+from mltrust.artifacts import AnyPath, LocalArtifact
+from mltrust.beside import kept_with, put_tombstones
+from mltrust.errors import UsageError
+from mltrust.interfaces import Anchor, ArtifactSource, Means
+from mltrust.operations.blinded_file import BlindedArtifact
+from mltrust.operations.erase import Wanted
+from mltrust.statements.erasure import Tombstone
+
+
+def erase(
+    artifact: AnyPath,
+    *,
+    records: Sequence[int],
+    anchors: Sequence[Anchor],
+    file: str | None = None,
+    reason: str | None = None,
+    seal: AnyPath | None = None,
+    salts: AnyPath | None = None,
+    rewritten: AnyPath | None = None,
+    means: Means | None = None,
+) -> Tombstone:
+    """Erase records, by their numbers from 1, of a blinded file or folder on this machine; return the tombstone.
+
+    Every one of `anchors` publishes it. `rewritten` is the file without the records, where that cannot be made here.
+    The same call again finishes what was interrupted.
+    """
+    if "://" in str(artifact):
+        raise UsageError(f"{artifact} is not on this machine, and nothing elsewhere is written")
+    place = LocalArtifact(Path(artifact))
+    sealed = place.sealed(seal)
+    kept = kept_with(sealed, salts)
+    if sealed.path is None:
+        raise UsageError(f"no place beside the seal of {artifact}")
+    case = BlindedArtifact(
+        place.source(sealed_exclusions(sealed.bundle)),
+        place.path if place.is_folder() else place.path.absolute().parent,
+        sealed.bundle,
+        kept,
+        _single,
+        partial(put_tombstones, sealed.path, kept.tombstones),
+    )
+    wanted = Wanted([number - 1 for number in records], file, reason, Path(rewritten) if rewritten else None)
+    return operations.erase(case, wanted, anchors, means or default_means())
+
+
+def _single(path: Path) -> ArtifactSource:
+    return LocalArtifact(path).source(())

@@ -1,0 +1,79 @@
+"""Rows that differ inside files of records, as text for people."""
+
+from collections.abc import Iterator
+
+from mltrust.core.changes import Change, ChangeKind, Difference
+from mltrust.core.names import count, printable, shown
+from mltrust.core.row_changes import RowChange, RowChanges, RowKind
+from mltrust.renderers.styled import Text
+
+_TEXT = 200  # characters of a row
+_SAID = {
+    ChangeKind.REWRITTEN: "the same rows in the same order, other bytes",
+    ChangeKind.SHUFFLED: "the same rows in another order",
+}
+
+
+def said_of(change: Change) -> str:
+    """Say in words what became of a file of records as a whole; nothing of any other."""
+    return _SAID.get(change.kind, "")
+
+
+def row_lines(change: Change, indent: int) -> Iterator[Text]:
+    """Render the rows that differ inside a file."""
+    rows = change.rows
+    if rows is None:
+        return
+    margin = " " * indent
+    yield Text(f"{margin}{_counts(rows)}")
+    if rows.header:
+        yield Text(f"{margin}the header differs", style="red")
+    if rows.note:
+        yield Text(f"{margin}{printable(rows.note)}", style="yellow")
+    for row in rows.listed:
+        yield from _row(row, margin)
+    counts = {RowKind.CHANGED: rows.changed, RowKind.MOVED: rows.moved, RowKind.ADDED: rows.added}
+    counts[RowKind.REMOVED] = rows.removed
+    more = sum(counts.values()) - len(rows.listed)
+    if more:
+        yield Text(f"{margin}... and {count(more, 'more row')} (diff --limit N names more)")
+
+
+def _counts(rows: RowChanges) -> str:
+    found = ((rows.changed, "changed"), (rows.added, "added"), (rows.removed, "removed"), (rows.moved, "moved"))
+    what = ", ".join(f"{number:,} {word}" for number, word in found if number) or "none differs"
+    total = f"{rows.rows_before:,}"
+    if rows.rows_after != rows.rows_before:
+        total += f" -> {rows.rows_after:,}"
+    by = f", paired by {shown(rows.key_column)}" if rows.key_column is not None else ""
+    return f"rows: {what}, of {total}{by}"
+
+
+def _row(row: RowChange, margin: str) -> Iterator[Text]:
+    number = row.after if row.before is None else row.before
+    where = f"{number:,}"
+    if row.before is not None and row.after is not None and row.before != row.after:
+        where += f", now {row.after:,}"
+    key = f"  {shown(row.key)}" if row.key is not None else ""
+    style = "yellow" if row.kind is RowKind.MOVED else "red"
+    yield Text.assemble(margin, (f"{row.kind:<8}", style), f" row {where}{key}")
+    for sign, text in (("-", row.text_before), ("+", row.text_after)):
+        if text is not None:
+            yield Text(f"{margin}  {sign} {_cut(text)}", style="dim")
+
+
+def _cut(text: str) -> str:
+    return shown(text) if len(text) <= _TEXT else f"{shown(text[:_TEXT])}..."
+
+
+def same_rows(found: Difference) -> Text | None:
+    """Say that all rows are equal though files differ; None where they are not, or there are none."""
+    if not found.same_rows:
+        return None
+    kinds = {change.kind for change in found.changes}
+    how = "other files"
+    if ChangeKind.SHUFFLED in kinds:
+        how = "in another order"
+    elif ChangeKind.REWRITTEN in kinds:
+        how = "rewritten files"
+    return Text(f"  same rows, {how}: every record is equal", style="green")
