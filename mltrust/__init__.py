@@ -14,12 +14,9 @@ if TYPE_CHECKING:
         Fingerprint,
         Sealed,
         anchor,
-        check,
         default_means,
         diff,
         fingerprint,
-        prove,
-        prove_records,
         seal,
         verify,
     )
@@ -34,13 +31,14 @@ if TYPE_CHECKING:
     from mltrust.interfaces import Anchor, Home, Means, Progress, Quorum, Submission, Trust
     from mltrust.opening import anchor_by_key, open_anchor
     from mltrust.operations.rows import RowOptions
+    from mltrust.proving import check, prove, prove_records
     from mltrust.sealfile import read_seal_file
 
 __version__ = "0.1.0"
 
 # Where each public name lives. It is imported when first used: `mltrust --help` needs none of them.
 _HOMES = {
-    "mltrust.api": ("Fingerprint Sealed anchor check default_means diff fingerprint prove prove_records seal verify"),
+    "mltrust.api": "Fingerprint Sealed anchor default_means diff fingerprint seal verify",
     "mltrust.configuration": "Configuration",
     "mltrust.core.bundle": "Bundle",
     "mltrust.core.changes": "Change ChangeKind Difference",
@@ -52,6 +50,7 @@ _HOMES = {
     "mltrust.interfaces": "Anchor Home Means Progress Quorum Submission Trust",
     "mltrust.opening": "anchor_by_key open_anchor",
     "mltrust.operations.rows": "RowOptions",
+    "mltrust.proving": "check prove prove_records",
     "mltrust.sealfile": "read_seal_file",
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}

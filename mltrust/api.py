@@ -8,15 +8,14 @@ from functools import partial
 from pathlib import Path
 
 from mltrust import operations, registry
-from mltrust.artifacts import AnyPath, LocalArtifact, open_artifact
-from mltrust.beside import blinding_with, kept_with, salts_to_be
+from mltrust.artifacts import AnyPath, open_artifact
+from mltrust.beside import kept_with, salts_to_be
 from mltrust.core.bundle import Bundle
 from mltrust.core.changes import Difference
 from mltrust.core.digest import suite_for
 from mltrust.core.exclusion import Exclusions
 from mltrust.core.expectations import MAX_PUBLICATION_BYTES, Publication, read_publication
 from mltrust.core.manifest import Manifest
-from mltrust.core.proof import MAX_PROOF_BYTES, Proof
 from mltrust.core.report import Check, Notice, Recalled, Report
 from mltrust.disk.digest_cache import DigestCache
 from mltrust.disk.documents import read_document
@@ -33,10 +32,10 @@ from mltrust.interfaces import (
     Silent,
     Trust,
 )
-from mltrust.operations import Answer, Asked, RowOptions
+from mltrust.operations import RowOptions
 from mltrust.operations.seal import Labels
 from mltrust.record_store import refuse_store, store_beside, store_path, store_to_be
-from mltrust.sealfile import SealFile, put, read_seal_file, seal_path, sealed_by
+from mltrust.sealfile import SealFile, put, seal_path
 from mltrust.sides import read_side, sealed_side
 from mltrust.statements.seal import SealPredicate, fingerprint_of, read_seal
 
@@ -216,50 +215,6 @@ def diff(
         if sides[0].manifest.indexed != sides[1].manifest.indexed:  # the same records, whether they are indexed or not
             sides = [replace(side, manifest=side.manifest.unindexed()) for side in sides]
         return operations.diff(sides[0], sides[1], means.readers, rows or RowOptions())
-
-
-def prove(seal: AnyPath, *, file: str, tensor: str | None = None) -> Proof:
-    """Return the proof that one file, or one tensor of it, is in the sealed artifact."""
-    return operations.prove(read_seal_file(Path(seal)), file, tensor)
-
-
-def prove_records(
-    seal: AnyPath,
-    asked: Sequence[Asked],
-    *,
-    file: str,
-    artifact: AnyPath | None = None,
-    means: Means | None = None,
-    salts: AnyPath | None = None,
-) -> list[Answer]:
-    """Return an answer for each of `asked` about one sealed file of records; the file is read once for all of them.
-
-    Each is the number of a record, from 1, or bytes that a record has, or spells the same JSON value as. An answer has
-    the proof that it is in the artifact; or, if the seal has a record index, that no record has these bytes. `artifact`
-    is where the file or folder lies, if not where the seal is kept with it; `salts` are those of a blinded seal, if not
-    beside it. A proof discloses one record and its salt.
-    """
-    means, path = means or default_means(), Path(seal)
-    bundle = read_seal_file(path)
-    named = artifact or sealed_by(path)
-    if named is None:
-        hint = "Name it with --artifact."
-        raise UsageError(f"no artifact beside {path}, and the records have to be read again", hint=hint)
-    place = open_artifact(named, means.remote)
-    alone = not place.is_folder()
-    source = place.source(() if alone else sealed_exclusions(bundle))
-    blinding = blinding_with(operations.Placed(bundle, path), salts)
-    here = operations.RecordFile(source, means.readers, alone=alone, blinding=blinding)
-    return operations.prove_records(bundle, file, asked, here)
-
-
-def check(proof: AnyPath, *, trust: Trust, content: AnyPath | None = None, means: Means | None = None) -> Report:
-    """Check a proof file, and `content` against it: the bytes of the tensor, or the file that holds it."""
-    found = Proof.parse(read_document(Path(proof), MAX_PROOF_BYTES), str(proof))
-    if content is not None and Path(content).is_dir():
-        raise UsageError(f"{content} is a folder: a proof speaks of one file", hint="Name the file itself.")
-    source = LocalArtifact(Path(content)).source(()) if content is not None else None
-    return operations.check(found, trust, source, means or default_means())
 
 
 def anchor(seals: Sequence[AnyPath], backend: Anchor) -> list[Bundle]:

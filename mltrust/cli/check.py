@@ -30,10 +30,10 @@ def check(
       mltrust check proof.json --content model.safetensors --key ledger.pub
       mltrust check proof.json --content record.json
     """
-    from mltrust import api
+    from mltrust import proving
     from mltrust.cli.trusting import trust
     from mltrust.renderers import json_v1, text
 
-    report = api.check(proof, trust=trust(named, console), content=content)
+    report = proving.check(proof, trust=trust(named, console), content=content)
     rendered = json_v1.report(report) if format_ is Format.JSON else text.report(report, verbose=console.verbose)
     finish(console, rendered, report.verdict)

@@ -28,7 +28,8 @@ def diff(
 ) -> None:
     """Name what differs between two artifacts or seals: files, tensors, shapes, rows, and how many bytes.
 
-    Rows of a seal can be named if it was made with --records keep. Exit code 0 if nothing differs, 1 if something does.
+    Two files are compared with each other whatever they are called; files in folders are compared by name. Rows of a
+    seal can be named if it was made with --records keep. Exit code 0 if nothing differs, 1 if something does.
 
     \b
     Examples:

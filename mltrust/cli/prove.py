@@ -59,7 +59,7 @@ def prove(
       mltrust prove data/ --file train.jsonl --record 17 -o proof.json
       mltrust prove data/ --file train.jsonl --match @mine.json -o proof.json
     """
-    from mltrust import api, sealfile
+    from mltrust import proving, sealfile
 
     path = sealfile.seal_file(seal)
     if sum(each is not None for each in (tensor, record, match)) > 1:
@@ -67,10 +67,10 @@ def prove(
     if (absent and match is None) or (artifact and record is None and match is None):
         raise UsageError("--absent goes with --match, and --artifact with --record or --match")
     if record is None and match is None:
-        _write(api.prove(path, file=file, tensor=tensor), output, console)
+        _write(proving.prove(path, file=file, tensor=tensor), output, console)
         return
     asked = record if record is not None else _matched(match or "")
-    [answer] = api.prove_records(path, [asked], file=file, artifact=artifact, means=_means(artifact), salts=salts)
+    [answer] = proving.prove_records(path, [asked], file=file, artifact=artifact, means=_means(artifact), salts=salts)
     _write(_proof(answer, asked, file, console, absent=absent), output, console)
 
 

@@ -14,7 +14,7 @@ _Homes = Callable[[Collection[Leaf]], dict[Leaf, str]]  # of nameless leaves, th
 
 
 _WHOLE = "its records cannot be compared: one side was read as a whole"
-_SAME_BYTES = "the same bytes, of which one side was read as a whole (--records off)"
+_SAME_BYTES = "the same bytes, of which one side was read as a whole"
 
 
 class ChangeKind(StrEnum):

@@ -7,8 +7,7 @@ import re
 
 import pytest
 
-from mltrust.api import check as check_proof
-from mltrust.api import prove_records, seal, verify
+from mltrust.api import seal, verify
 from mltrust.beside import put_tombstones
 from mltrust.core.digest import BLAKE3, Digest
 from mltrust.core.leaf import Kind, Leaf
@@ -17,6 +16,8 @@ from mltrust.core.report import CheckKind
 from mltrust.erasing import erase
 from mltrust.errors import ArtifactError, FormatError, SealError, UsageError
 from mltrust.interfaces import Quorum, Submission, Trust
+from mltrust.proving import check as check_proof
+from mltrust.proving import prove_records
 from mltrust.sealfile import read_seal_file
 from mltrust.statements.erasure import Erasure, Tombstone, erasure_statement, erasures_text, read_erasures
 from mltrust.testing import MemoryAnchor

@@ -5,7 +5,7 @@ import json
 import pytest
 
 import mltrust
-from mltrust.api import prove_records
+from mltrust.proving import prove_records
 from mltrust.testing import MemoryAnchor
 
 LINES = [f'{{"id": {number}}}' for number in range(20)]

@@ -218,7 +218,7 @@ MAKE = """
 import json, sys
 from pathlib import Path
 import mltrust
-from mltrust.api import prove_records
+from mltrust.proving import prove_records
 rows = [json.dumps({"id": number, "half": number / 2}) for number in range(3000)]
 Path("many.jsonl").write_text("\\n".join(rows))
 mltrust.seal("many.jsonl", means=mltrust.default_means(records_index=True))
