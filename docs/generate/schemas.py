@@ -19,6 +19,7 @@ from mltrust.core.model import Document
 from mltrust.core.proof import Proof
 from mltrust.core.receipt import Receipt, Time
 from mltrust.core.report import Check, Notice, Report, Verdict
+from mltrust.core.rows import ROW_KEYS
 from mltrust.core.statement import Hex256, Statement
 from mltrust.statements.erasure import PREDICATE_TYPE as ERASURE_TYPE
 from mltrust.statements.erasure import ErasurePredicate, ErasuresDocument
@@ -48,7 +49,10 @@ def schemas() -> dict[str, Json]:
         "erasure-predicate": _schema(
             ErasurePredicate, f"The predicate of a statement of type {ERASURE_TYPE}"
         ),
-        "erasures": _schema(ErasuresDocument, "A file of tombstones (application/vnd.mltrust.erasures.v1+json)"),
+        "erasures": _with_predicate(
+            _schema(ErasuresDocument, "A file of tombstones (application/vnd.mltrust.erasures.v1+json)"),
+            ErasurePredicate, ERASURE_TYPE,
+        ),
         "ledger-entry": _schema(
             _model("LedgerEntry", type=(Literal["mltrust/ledger-entry/1"], ...), **entry), "One line of a ledger"
         ),
@@ -158,12 +162,13 @@ def _seal() -> Json:
             if "anyOf" in field:
                 (given[row]["properties"][name],) = (each for each in field["anyOf"] if each != {"type": "null"})
     schema["$defs"]["EntryDocument"]["properties"]["metadata"]["minProperties"] = 1
-    kinds = {
-        "EntryDocument": {"file": (["digest"], ["children", "metadata"]), "safetensors": (["children"], ["digest"])},
-        "PartDocument": {"st-header": ([], ["name", "dtype", "shape"]), "tensor": (["name", "dtype", "shape"], [])},
-    }
-    for row, rules in kinds.items():
-        schema["$defs"][row]["oneOf"] = [_rule(kind, *rule) for kind, rule in rules.items()]
+    ways = [(kind, needed, optional) for kind, several in ROW_KEYS.items() for needed, optional in several]
+    every = set().union(*(needed | optional for _, needed, optional in ways))
+    schema["$defs"]["EntryDocument"]["oneOf"] = [
+        _rule(kind, sorted(needed), sorted(every - needed - optional)) for kind, needed, optional in ways
+    ]
+    of_tensors = ["name", "dtype", "shape"]
+    schema["$defs"]["PartDocument"]["oneOf"] = [_rule("st-header", [], of_tensors), _rule("tensor", of_tensors, [])]
     return schema
 
 
@@ -172,13 +177,13 @@ def _rule(kind: str, needed: list[str], refused: list[str]) -> Json:
     return {**rule, "required": needed} if needed else rule
 
 
-def _with_predicate(schema: Json) -> Json:
-    """Say of the statement in `schema` that it is a seal's."""
-    predicate = _schema(SealPredicate, "SealPredicate")
-    schema["$defs"] = {**schema["$defs"], **predicate.pop("$defs"), "SealPredicate": predicate}
+def _with_predicate(schema: Json, model: type[BaseModel] = SealPredicate, type_: str = PREDICATE_TYPE) -> Json:
+    """Say of the statement in `schema` that it has this predicate: a seal's, if not another is given."""
+    predicate = _schema(model, model.__name__)
+    schema["$defs"] = {**schema["$defs"], **predicate.pop("$defs"), model.__name__: predicate}
     statement = schema["$defs"]["Statement"]["properties"]
-    statement["predicate"] = {"$ref": "#/$defs/SealPredicate"}
-    statement["predicateType"] = {"const": PREDICATE_TYPE, "type": "string"}
+    statement["predicate"] = {"$ref": f"#/$defs/{model.__name__}"}
+    statement["predicateType"] = {"const": type_, "type": "string"}
     return schema
 
 

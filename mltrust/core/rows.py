@@ -183,23 +183,25 @@ def entry_from(row: canonical.Json, index: int, where: str) -> Entry:
     return with_parts(document, [_part_from(part, where) for part in parts], where)
 
 
-_NEEDED = {
-    "file": {"digest"},
-    "safetensors": {"children"},
-    "records": {"digest", "format", "records", "record_root", "set_root"},
+_OF_RECORDS = frozenset({"format", "records", "record_root", "set_root"})
+ROW_KEYS: dict[str, tuple[tuple[frozenset[str], frozenset[str]], ...]] = {
+    "file": ((frozenset({"digest"}), frozenset()),),
+    "safetensors": ((frozenset({"children"}), frozenset({"metadata"})),),
+    "records": (
+        (_OF_RECORDS | {"digest"}, frozenset({"header", "index_root"})),
+        (_OF_RECORDS | {"blinded"}, frozenset({"header"})),
+    ),
 }
-_BLINDED = {"digest", "blinded"}  # a file of records has one of the two
-_OPTIONAL = {"file": set[str](), "safetensors": {"metadata"}, "records": {"header", "index_root"}}
+"""Which keys a row of each kind needs beside `path`, `kind` and `size`, and which it may have; some in two ways."""
 
 
 def _check_keys(document: EntryDocument, where: str) -> None:
-    kind, keys = document.kind, document.model_fields_set - {"path", "kind", "size"}
-    needed, optional = _NEEDED[kind], _OPTIONAL[kind]
-    if kind == "records" and "blinded" in keys:
-        needed, optional = needed ^ _BLINDED, optional - {"index_root"}
-    if not needed <= keys <= needed | optional:
-        wanted = " and ".join(sorted(needed))
-        raise FormatError(where, f"{kind} {ascii(document.path)[:80]} needs {wanted}, and nothing that is not its own")
+    keys = document.model_fields_set - {"path", "kind", "size"}
+    ways = ROW_KEYS[document.kind]
+    if not any(needed <= keys <= needed | optional for needed, optional in ways):
+        wanted = " or ".join(" and ".join(sorted(needed)) for needed, _ in ways)
+        what = f"{document.kind} {ascii(document.path)[:80]} needs {wanted}, and nothing that is not its own"
+        raise FormatError(where, what)
 
 
 def _records_entry(document: EntryDocument) -> Entry:

@@ -166,29 +166,3 @@ def test_a_file_that_is_cut_is_a_difference(differ, model, after):
     assert found["bytes_changed"] == 1
     assert "truncated: the tensors need" in told
     assert differ(model / "mltrust.seal.json", after)[0]["changes"]
-
-
-def test_two_files_of_other_names_are_compared_with_each_other(mltrust, differ, model, weights, tensors):
-    one, two, odd, pointer = (
-        model.parent / name for name in ("a.safetensors", "b.safetensors", "c.safetensors", "d.bin")
-    )
-    kind, shape, data = tensors["layer.0.weight"]
-    one.write_bytes(weights(tensors, {"format": "pt"}))
-    two.write_bytes(
-        weights({**tensors, "layer.0.weight": (kind, shape, bytes([data[0] ^ 1]) + data[1:])}, {"format": "pt"})
-    )
-    odd.write_bytes(one.read_bytes()[:-1])
-    pointer.write_text(f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 12\n")
-    found, told = differ(one, two)
-    assert parts(found, "a.safetensors")["layer.0.weight"]["bytes_changed"] == found["bytes_changed"] == 1
-    assert found["bytes_total"] == one.stat().st_size
-    assert "called b.safetensors on the other side" in told
-    for other, kind in ((odd, "truncated"), (pointer, "pointer")):
-        (change,) = differ(one, other)[0]["changes"]
-        assert (change["kind"], change["name"]) == (kind, "a.safetensors")
-        assert change["note"].startswith(f"called {other.name} on the other side; ")
-    for file in (one, two):
-        assert mltrust("seal", file, "--no-anchor").code == 0
-    seals = [file.with_name(f"{file.name}.seal.json") for file in (one, two)]
-    for before, after in (seals, (seals[0], two), (one, seals[1])):
-        assert list(parts(differ(before, after)[0], "a.safetensors")) == ["layer.0.weight"]

@@ -1,9 +1,7 @@
 """Rows: `seal --records keep`, a changed row that `verify` names, and `diff` row by row."""
 
-import gzip
 import io
 import json
-import shutil
 import tarfile
 
 import pytest
@@ -221,73 +219,6 @@ class TestDiff:
         assert row["text_after"] == '{"id": 3, "text": "\x1b[2J"}'
         assert "\x1b" not in told
         assert r'+ {"id": 3, "text": "\x1b[2J"}' in told
-
-
-class TestFilesOfOtherNames:
-    """Two files that are named themselves are compared with each other."""
-
-    @pytest.fixture
-    def releases(self, mltrust):
-        for name, rows in (("v1.jsonl", ROWS), ("v2.jsonl", edited(9, "nine")[1:])):
-            (mltrust.cwd / name).write_text(jsonl(rows), newline="")
-            assert mltrust("seal", name, "--no-anchor", "--records", "keep").code == 0
-        return "v1.jsonl", "v2.jsonl"
-
-    @pytest.mark.parametrize("one", ["v1.jsonl", "v1.jsonl.seal.json"])
-    @pytest.mark.parametrize("two", ["v2.jsonl", "v2.jsonl.seal.json"])
-    @pytest.mark.usefixtures("releases")
-    def test_files_and_seals(self, differ, one, two):
-        change, told = differ(one, two)
-        assert (change["kind"], change["name"]) == ("changed", "v1.jsonl")
-        assert listed(change["rows"]) == [("changed", 9, 8), ("removed", 1, None)]
-        assert "called v2.jsonl on the other side" in told
-        assert "  1 difference, " in told
-
-    def test_rows_of_both_are_read_again(self, differ, releases):
-        change, told = differ(*releases, "--preview", "--key-column", "id")
-        assert [(row["key"], row["text_before"], row["text_after"]) for row in change["rows"]["listed"]] == [
-            ("9", '{"id": 9, "text": "row 9"}', '{"id": 9, "text": "nine"}'),
-            ("1", '{"id": 1, "text": "row 1"}', None),
-        ]
-        assert "paired by id" in told
-
-    def test_in_another_form(self, mltrust, differ, releases):
-        (mltrust.cwd / "v1.jsonl.gz").write_bytes(gzip.compress(jsonl(ROWS).encode()))
-        assert differ(releases[0], "v1.jsonl.gz")[0]["kind"] == "rewritten"
-        (mltrust.cwd / "v1.csv").write_text("id,text\n1,row 1\n", newline="")
-        assert "called v1.csv on the other side; rows cannot be named" in differ(releases[0], "v1.csv")[1]
-
-    def test_the_same_bytes_are_a_new_name(self, mltrust, differ, releases):
-        shutil.copy(mltrust.cwd / releases[0], mltrust.cwd / "new.jsonl")
-        for one in (releases[0], f"{releases[0]}.seal.json"):
-            change, _ = differ(one, "new.jsonl")
-            said = [change[key] for key in ("kind", "name", "other", "note")]
-            assert said == ["renamed", "new.jsonl", releases[0], ""]
-
-    def test_one_that_is_malformed(self, mltrust, releases):
-        (mltrust.cwd / "odd.jsonl").write_bytes(b"\0" + jsonl(ROWS).encode())
-        told = mltrust("diff", releases[0], "odd.jsonl")
-        assert told.code == 1
-        assert "malformed     v1.jsonl" in told.out
-        assert "called odd.jsonl on the other side; " in told.out
-
-    def test_a_name_is_escaped(self, mltrust, differ, releases):
-        shutil.copy(mltrust.cwd / releases[1], mltrust.cwd / "\x1b[2J.jsonl")
-        assert r"called \x1b[2J.jsonl on the other side" in differ(releases[0], "\x1b[2J.jsonl")[1]
-
-    def test_folders_of_one_file_are_compared_by_name(self, mltrust, releases):
-        for name in releases:
-            (mltrust.cwd / f"of-{name}").mkdir()
-            shutil.copy(mltrust.cwd / name, mltrust.cwd / f"of-{name}")
-            assert mltrust("seal", f"of-{name}", "--no-anchor").code == 0
-        sides = [f"of-{name}" for name in releases]
-        seals = [f"{side}/mltrust.seal.json" for side in sides]
-        for one, two in (sides, seals, (releases[0], sides[1]), (seals[0], releases[1])):
-            changes = mltrust("diff", one, two, "--format", "json").json()["changes"]
-            assert [(each["kind"], each["name"]) for each in changes] == [
-                ("removed", "v1.jsonl"),
-                ("added", "v2.jsonl"),
-            ]
 
 
 class TestKeys:
