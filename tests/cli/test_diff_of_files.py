@@ -1,4 +1,4 @@
-"""`mltrust diff` of two files that are named themselves: they are compared with each other, whatever they are called."""
+"""`mltrust diff` of two files that are named themselves: compared with each other, whatever they are called."""
 
 import gzip
 import json

@@ -121,7 +121,9 @@ class TestRecords:
         [row] = rows(data, 0)
         assert len(row.text) < 5000
         assert len(row.fields) == 51
-        assert TarReader().spelled(b"a") is None
+        source = MemorySource({"a.tar": data})
+        [file] = source.files()
+        assert TarReader().spelled([b"a", b"a.0"], file, source) == [None, None]
 
 
 class TestPrograms:
