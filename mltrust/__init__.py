@@ -15,11 +15,11 @@ if TYPE_CHECKING:
         Sealed,
         anchor,
         default_means,
-        diff,
         fingerprint,
         seal,
         verify,
     )
+    from mltrust.comparing import diff
     from mltrust.configuration import Configuration
     from mltrust.core.bundle import Bundle
     from mltrust.core.changes import Change, ChangeKind, Difference
@@ -38,7 +38,8 @@ __version__ = "0.1.0"
 
 # Where each public name lives. It is imported when first used: `mltrust --help` needs none of them.
 _HOMES = {
-    "mltrust.api": "Fingerprint Sealed anchor default_means diff fingerprint seal verify",
+    "mltrust.api": "Fingerprint Sealed anchor default_means fingerprint seal verify",
+    "mltrust.comparing": "diff",
     "mltrust.configuration": "Configuration",
     "mltrust.core.bundle": "Bundle",
     "mltrust.core.changes": "Change ChangeKind Difference",

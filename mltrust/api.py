@@ -2,24 +2,21 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from mltrust import operations, registry
+from mltrust import registry
 from mltrust.artifacts import AnyPath, open_artifact
-from mltrust.beside import kept_with, salts_to_be
+from mltrust.beside.paths import refuse_store, store_path
 from mltrust.core.bundle import Bundle
-from mltrust.core.changes import Difference
 from mltrust.core.digest import suite_for
 from mltrust.core.exclusion import Exclusions
-from mltrust.core.expectations import MAX_PUBLICATION_BYTES, Publication, read_publication
 from mltrust.core.manifest import Manifest
 from mltrust.core.report import Check, Notice, Recalled, Report
-from mltrust.disk.digest_cache import DigestCache
 from mltrust.disk.documents import read_document
-from mltrust.engines.remembering import RememberingEngine
 from mltrust.errors import FormatError, MltrustError, UsageError, WriteError
 from mltrust.interfaces import (
     Anchor,
@@ -32,12 +29,18 @@ from mltrust.interfaces import (
     Silent,
     Trust,
 )
-from mltrust.operations import RowOptions
-from mltrust.operations.seal import Labels
-from mltrust.record_store import refuse_store, store_beside, store_path, store_to_be
+from mltrust.operations.anchor import Placed
+from mltrust.operations.anchor import anchor as publish
+from mltrust.operations.anchor import refresh as refreshed
+from mltrust.operations.fingerprint import fingerprint as fingerprint_source
+from mltrust.operations.seal import Labels, parameters_for
+from mltrust.operations.seal import seal as seal_source
 from mltrust.sealfile import SealFile, put, seal_path
-from mltrust.sides import read_side, sealed_side
 from mltrust.statements.seal import SealPredicate, fingerprint_of, read_seal
+
+if TYPE_CHECKING:
+    from mltrust.disk.digest_cache import DigestCache
+    from mltrust.operations.expectations import Expected
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ def seal(
     exclude: Sequence[str] = (),
     annotations: Mapping[str, str] | None = None,
     means: Means | None = None,
-    cache: DigestCache | None = None,
+    cache: "DigestCache | None" = None,
     blind: bool = False,
     salts: AnyPath | None = None,
     keep_records: bool = False,
@@ -89,6 +92,10 @@ def seal(
     gives every record a salt; the salts are kept beside the seal, or at `salts`.
     With `keep_records`, the hashes of all records are written beside the seal, so that `verify` can name what changed.
     """
+    from mltrust.beside.salts import salts_to_be
+    from mltrust.beside.store import store_to_be
+    from mltrust.operations.means import blinded_means
+
     means = means or default_means()
     place = open_artifact(artifact, means.remote)
     target = place.target(output)
@@ -101,24 +108,22 @@ def seal(
         source = place.source(effective, name)
         labels, reading = Labels(source.name, dict(annotations or {})), _remembering(store.means, cache, place.path)
         bundle, found = new_salts.settle(
-            lambda blinding: operations.seal(
-                source, operations.blinded_means(reading, blinding), suite_for(suite), labels, previous
-            )
+            lambda blinding: seal_source(source, blinded_means(reading, blinding), suite_for(suite), labels, previous)
         )
-        bundle = _published(operations.Placed(bundle, target), anchors)
+        bundle = _published(Placed(bundle, target), anchors)
         if bundle != previous:  # what says the same stays as it is, to the byte
             bundle = put(target, bundle, seen, partial(new_salts.write, bundle.manifest))
         store.write(bundle.manifest)
         return Sealed(bundle, target, found, reading.recalled)
 
 
-def _published(seal: operations.Placed, anchors: Sequence[Anchor]) -> Bundle:
+def _published(seal: Placed, anchors: Sequence[Anchor]) -> Bundle:
     """Publish through one anchor after the other; those that look at the file come last, and see all of it."""
     done: list[str] = []
     bundle = seal.bundle
     for backend in sorted(anchors, key=lambda anchor: not anchor.carried):
         try:
-            (bundle,) = operations.anchor([operations.Placed(bundle, seal.path)], backend)
+            (bundle,) = publish([Placed(bundle, seal.path)], backend)
         except MltrustError as error:
             if done:
                 again = f"It is published in {', '.join(done)} already; run it again, nothing is published twice."
@@ -134,7 +139,7 @@ def verify(
     trust: Trust,
     seal: AnyPath | None = None,
     means: Means | None = None,
-    quick: DigestCache | None = None,
+    quick: "DigestCache | None" = None,
     salts: AnyPath | None = None,
     expect: Sequence[AnyPath] = (),
 ) -> Report:
@@ -145,20 +150,29 @@ def verify(
     `salts` are those of a blinded seal, if they are not kept beside it. `expect` names documents with published digests
     (Croissant, or a file listing of the Hugging Face Hub): what they name must be what they say.
     """
+    from mltrust.beside.kept import kept_with
+    from mltrust.beside.store import store_beside
+    from mltrust.operations.rows import keeping
+    from mltrust.operations.verify import verify as verify_source
+
     means = means or default_means()
-    expected = operations.Expected([_publication(Path(each)) for each in expect], means.engine) if expect else None
+    expected = _expected(expect, means) if expect else None
     place = open_artifact(artifact, means.remote)
     sealed = place.sealed(seal)
     source = place.source(sealed_exclusions(sealed.bundle))
     kept = kept_with(sealed, salts)
     store = store_beside(sealed.path, sealed.bundle.manifest)
-    with nullcontext((means, store)) if store.hashes is None else operations.keeping(means) as (keeping, rows):
-        means = _remembering(keeping, quick, place.path)
-        return operations.verify(source, sealed, trust, means, kept, expected=expected, rows=(store, rows))
+    with nullcontext((means, store)) if store.hashes is None else keeping(means) as (keeper, rows):
+        means = _remembering(keeper, quick, place.path)
+        return verify_source(source, sealed, trust, means, kept, expected=expected, rows=(store, rows))
 
 
-def _publication(path: Path) -> Publication:
-    return read_publication(read_document(path, MAX_PUBLICATION_BYTES), str(path))
+def _expected(documents: Sequence[AnyPath], means: Means) -> "Expected":
+    from mltrust.core.expectations import MAX_PUBLICATION_BYTES, read_publication
+    from mltrust.operations.expectations import Expected
+
+    read = [read_publication(read_document(Path(each), MAX_PUBLICATION_BYTES), str(each)) for each in documents]
+    return Expected(read, means.engine)
 
 
 def fingerprint(
@@ -180,41 +194,9 @@ def fingerprint(
     refuse_store(place.path, effective)
     source = place.source(effective)
     chosen = suite_for(suite)
-    reading = operations.fingerprint(source, means, chosen)
-    manifest, parameters = reading.manifest, operations.parameters_for(source, reading.readers)
+    reading = fingerprint_source(source, means, chosen)
+    manifest, parameters = reading.manifest, parameters_for(source, reading.readers)
     return Fingerprint(manifest, chosen.name, fingerprint_of(chosen.name, manifest.size, manifest.root, parameters))
-
-
-def diff(
-    before: AnyPath,
-    after: AnyPath,
-    *,
-    means: Means | None = None,
-    rows: RowOptions | None = None,
-) -> Difference:
-    """Compare two sides, each an artifact or a seal file; an artifact is read as the other side's seal was.
-
-    `rows` says how the rows of files of records are told that differ.
-    """
-    means = means or default_means()
-    places = [open_artifact(side, means.remote) for side in (before, after)]
-    seals = [place.as_seal() for place in places]
-    rule = seals[0] or seals[1]
-    if rule is not None and rule.manifest.blinded and None in seals:
-        hint = "mltrust verify compares an artifact with its blinded seal."
-        raise UsageError("what is blinded cannot be compared with an artifact: equal rows look different", hint=hint)
-    if rule is not None and rows is not None and rows.key_column is not None:
-        raise UsageError("a key column is read on both sides, and one is a seal", hint="Name the artifact instead.")
-    if len({read_seal(bundle.statement).suite for bundle in seals if bundle}) > 1:
-        raise UsageError("the two seals are of different suites", hint="Seal one of the artifacts again with --suite.")
-    with ExitStack() as stack:
-        sides = [
-            stack.enter_context(read_side(place, rule, means)) if bundle is None else sealed_side(place, bundle)
-            for place, bundle in zip(places, seals, strict=True)
-        ]
-        if sides[0].manifest.indexed != sides[1].manifest.indexed:  # the same records, whether they are indexed or not
-            sides = [replace(side, manifest=side.manifest.unindexed()) for side in sides]
-        return operations.diff(sides[0], sides[1], means.readers, rows or RowOptions())
 
 
 def anchor(seals: Sequence[AnyPath], backend: Anchor) -> list[Bundle]:
@@ -224,7 +206,7 @@ def anchor(seals: Sequence[AnyPath], backend: Anchor) -> list[Bundle]:
         WriteError: Published, but some of the seal files could not be written or state something else by now.
     """
     found = [SealFile.read(Path(seal), whole=True) for seal in seals]
-    bundles = operations.anchor([operations.Placed(seal.bundle, seal.path) for seal in found], backend)
+    bundles = publish([Placed(seal.bundle, seal.path) for seal in found], backend)
     troubles: list[MltrustError] = []
     for seal, bundle in zip(found, bundles, strict=True):
         try:
@@ -242,12 +224,14 @@ def consult(seal: AnyPath, trust: Trust, *, refresh: bool = False) -> tuple[Bund
 
     `refresh` first asks them for their receipts as they are today, and writes those into the seal file.
     """
+    from mltrust.operations.verify import vouching
+
     found = SealFile.read(Path(seal), whole=True)
     bundle = found.bundle
     if refresh:
-        renewed = operations.refresh(bundle, trust.everybody)
+        renewed = refreshed(bundle, trust.everybody)
         bundle = found.update(lambda now: now.with_renewed(renewed))
-    return bundle, list(operations.vouching(bundle.statement, bundle.receipts, bundle.signatures, trust, found.path))
+    return bundle, list(vouching(bundle.statement, bundle.receipts, bundle.signatures, trust, found.path))
 
 
 def default_means(
@@ -277,9 +261,11 @@ def default_means(
     return Means(readers, plug.from_uri(engine, jobs), progress or Silent(), remote or {})
 
 
-def _remembering(means: Means, cache: DigestCache | None, artifact: Path | None) -> Means:
+def _remembering(means: Means, cache: "DigestCache | None", artifact: Path | None) -> Means:
     if cache is None or artifact is None:  # what lies elsewhere is read again each time
         return means
+    from mltrust.engines.remembering import RememberingEngine
+
     where = artifact.resolve()
     if cache.folder.resolve().is_relative_to(where):
         raise UsageError(f"the digest cache {cache.folder} lies in the artifact", hint="Keep it elsewhere.")

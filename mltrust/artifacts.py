@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from mltrust import operations, registry
+from mltrust import registry
 from mltrust.core.bundle import MEDIA_TYPE, Bundle
 from mltrust.core.exclusion import DEFAULT_EXCLUDE
 from mltrust.errors import ArtifactError, SealError, UnreadableError, UsageError, WriteError
 from mltrust.interfaces import ArtifactSource, FileEntry, OpenFile, Settings, SourcePlug
 from mltrust.operations.anchor import Placed
+from mltrust.operations.seal import whole
 from mltrust.sealfile import read_seal_file, seal_file, seal_path
 
 AnyPath = str | os.PathLike[str]
@@ -188,7 +189,7 @@ class RemoteArtifact:
             return None
         (file,) = self.plug.files()
         is_seal = _MEDIA_MARK in self.plug.read(file, 0, min(_HEAD, file.size))
-        return operations.whole(self._read(file, self.shown)) if is_seal else None
+        return whole(self._read(file, self.shown)) if is_seal else None
 
     def _read(self, file: FileEntry, where: str) -> Bundle:
         with self.plug.open(file) as opened:

@@ -4,14 +4,15 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from mltrust import operations
 from mltrust.api import default_means, sealed_exclusions
 from mltrust.artifacts import AnyPath, LocalArtifact
-from mltrust.beside import kept_with, put_tombstones
+from mltrust.beside.kept import kept_with
+from mltrust.beside.tombstones import put_tombstones
 from mltrust.errors import UsageError
 from mltrust.interfaces import Anchor, ArtifactSource, Means
 from mltrust.operations.blinded_file import BlindedArtifact
 from mltrust.operations.erase import Wanted
+from mltrust.operations.erase import erase as erase_records
 from mltrust.statements.erasure import Tombstone
 
 
@@ -48,7 +49,7 @@ def erase(
         partial(put_tombstones, sealed.path, kept.tombstones),
     )
     wanted = Wanted([number - 1 for number in records], file, reason, Path(rewritten) if rewritten else None)
-    return operations.erase(case, wanted, anchors, means or default_means())
+    return erase_records(case, wanted, anchors, means or default_means())
 
 
 def _single(path: Path) -> ArtifactSource:

@@ -3,22 +3,25 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from mltrust import operations
 from mltrust.api import default_means, sealed_exclusions
 from mltrust.artifacts import AnyPath, LocalArtifact, open_artifact
-from mltrust.beside import blinding_with
+from mltrust.beside.kept import blinding_with
 from mltrust.core.proof import MAX_PROOF_BYTES, Proof
 from mltrust.core.report import Report
 from mltrust.disk.documents import read_document
 from mltrust.errors import UsageError
 from mltrust.interfaces import Means, Trust
-from mltrust.operations import Answer, Asked
+from mltrust.operations.anchor import Placed
+from mltrust.operations.check import check as check_proof
+from mltrust.operations.prove import prove as prove_part
+from mltrust.operations.prove_records import Answer, Asked, RecordFile
+from mltrust.operations.prove_records import prove_records as prove_each
 from mltrust.sealfile import read_seal_file, sealed_by
 
 
 def prove(seal: AnyPath, *, file: str, tensor: str | None = None) -> Proof:
     """Return the proof that one file, or one tensor of it, is in the sealed artifact."""
-    return operations.prove(read_seal_file(Path(seal)), file, tensor)
+    return prove_part(read_seal_file(Path(seal)), file, tensor)
 
 
 def prove_records(
@@ -46,9 +49,9 @@ def prove_records(
     place = open_artifact(named, means.remote)
     alone = not place.is_folder()
     source = place.source(() if alone else sealed_exclusions(bundle))
-    blinding = blinding_with(operations.Placed(bundle, path), salts)
-    here = operations.RecordFile(source, means.readers, alone=alone, blinding=blinding)
-    return operations.prove_records(bundle, file, asked, here)
+    blinding = blinding_with(Placed(bundle, path), salts)
+    here = RecordFile(source, means.readers, alone=alone, blinding=blinding)
+    return prove_each(bundle, file, asked, here)
 
 
 def check(proof: AnyPath, *, trust: Trust, content: AnyPath | None = None, means: Means | None = None) -> Report:
@@ -57,4 +60,4 @@ def check(proof: AnyPath, *, trust: Trust, content: AnyPath | None = None, means
     if content is not None and Path(content).is_dir():
         raise UsageError(f"{content} is a folder: a proof speaks of one file", hint="Name the file itself.")
     source = LocalArtifact(Path(content)).source(()) if content is not None else None
-    return operations.check(found, trust, source, means or default_means())
+    return check_proof(found, trust, source, means or default_means())

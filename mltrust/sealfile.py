@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from mltrust import operations
 from mltrust.core.bundle import MAX_SEAL_BYTES, Bundle
 from mltrust.core.exclusion import SEAL_NAME
 from mltrust.disk.documents import alone, reading, write_atomically
 from mltrust.errors import SealError, UnreadableError
+from mltrust.operations.seal import whole as checked_whole
 
 _BESIDE = ".seal.json"
 
@@ -48,7 +48,7 @@ def read_seal_file(path: Path, *, whole: bool = False) -> Bundle:
         if path.parts[:1] and path.parts[0].endswith(":"):
             hint = "A seal is named by a path on this machine; verify URL reads the one that is kept there."
         raise SealError(f"no seal at {path}", hint=hint) from error
-    return operations.whole(bundle) if whole else bundle
+    return checked_whole(bundle) if whole else bundle
 
 
 @dataclass(frozen=True)

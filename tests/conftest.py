@@ -1,11 +1,14 @@
 """Builders every test may use; tests never import each other."""
 
+import gzip
 import importlib
+import io
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+import tarfile
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -144,6 +147,30 @@ def fill_model(safetensors_bytes: Callable[..., bytes]) -> Callable[[Path], Path
 
 
 @pytest.fixture
+def fill_dataset() -> Callable[[Path], Path]:
+    """Return a function that fills a folder with 3000 rows in five formats, and a file that has no rows."""
+    pyarrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+
+    def fill(folder: Path) -> Path:
+        folder.mkdir(parents=True)
+        rows = [{"id": number, "text": f"row {number}"} for number in range(3000)]
+        lines = "".join(f"{json.dumps(row)}\n" for row in rows).encode()
+        (folder / "train.jsonl").write_bytes(lines)
+        (folder / "packed.jsonl.gz").write_bytes(gzip.compress(lines, mtime=0))
+        (folder / "table.csv").write_text("id,text\n" + "".join(f"{row['id']},{row['text']}\n" for row in rows))
+        parquet.write_table(pyarrow.Table.from_pylist(rows), folder / "table.parquet", row_group_size=700)
+        with tarfile.open(folder / "shard.tar", "w") as shard:
+            for row in rows[:20]:
+                member = tarfile.TarInfo(f"{row['id']:04}.txt")
+                member.size = len(str(row["text"]))
+                shard.addfile(member, io.BytesIO(str(row["text"]).encode()))
+        (folder / "README.md").write_text("# rows\n")
+        return folder
+
+    return fill
+
+
+@pytest.fixture
 def model_folder(tmp_path: Path, fill_model: Callable[[Path], Path]) -> Path:
     """Return a folder with the small model."""
     return fill_model(tmp_path / "model")
@@ -169,6 +196,43 @@ def verify_folder(means: Means) -> Callable[..., Report]:
         return verify(source, Placed(bundle), trust or Trust(content_only=True), means)
 
     return verify_it
+
+
+Place = tuple[str | int, ...]
+
+
+@pytest.fixture
+def edited() -> Callable[..., object]:
+    """Return a function that returns a JSON document with another value at one place."""
+
+    def edit(document: object, place: Place, value: object) -> object:
+        copy = below = json.loads(json.dumps(document))
+        for step in place[:-1]:
+            below = below[step]
+        below[place[-1]] = value
+        return copy
+
+    return edit
+
+
+def _scalars(value: object, place: Place = ()) -> Iterator[tuple[Place, object]]:
+    if isinstance(value, dict | list):
+        for key, below in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _scalars(below, (*place, key))
+    else:
+        yield place, value
+
+
+@pytest.fixture
+def edits(edited: Callable[..., object]) -> Callable[..., Iterator[tuple[Place, object]]]:
+    """Return a function that yields a JSON document once for each of the `others` of each of its values, and where."""
+
+    def edit(document: object, others: Callable[[object], Iterable[object]]) -> Iterator[tuple[Place, object]]:
+        for place, value in _scalars(document):
+            for other in others(value):
+                yield place, edited(document, place, other)
+
+    return edit
 
 
 def _memory(field: str) -> int:

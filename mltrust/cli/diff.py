@@ -38,14 +38,14 @@ def diff(
       mltrust diff model/ s3://bucket/model
       mltrust diff data-v1/ data-v2/ --key-column id --preview
     """
-    from mltrust import api
+    from mltrust import api, comparing
     from mltrust.cli.home import remote_settings
     from mltrust.operations.rows import RowOptions
     from mltrust.renderers import json_v1, text
 
     with console.progress() as progress:
         means = api.default_means(jobs, progress, remote=remote_settings(before, after))
-        found = api.diff(before, after, means=means, rows=RowOptions(limit, key_column, preview))
+        found = comparing.diff(before, after, means=means, rows=RowOptions(limit, key_column, preview))
     rendered = json_v1.difference(found) if format_ is Format.JSON else text.difference(found, verbose=console.verbose)
     console.result(rendered)
     raise typer.Exit(Exit.FAILED if found.changes else Exit.OK)

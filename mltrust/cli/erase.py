@@ -7,7 +7,7 @@ import typer
 
 from mltrust.cli.console import Console
 from mltrust.cli.naming import Publishing, publishing
-from mltrust.cli.options import Artifact, SaltsOption, speaking
+from mltrust.cli.options import SaltsOption, speaking
 
 
 @speaking
@@ -15,7 +15,9 @@ from mltrust.cli.options import Artifact, SaltsOption, speaking
 def erase(
     how: Publishing,
     console: Console,
-    artifact: Artifact,
+    artifact: Annotated[
+        str, typer.Argument(metavar="ARTIFACT", help="A file or folder on this machine.", show_default=False)
+    ],
     record: Annotated[
         list[int],
         typer.Option("--record", metavar="N", help="Erase the record of this number, from 1. Repeatable.", min=1),

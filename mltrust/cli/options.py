@@ -43,7 +43,9 @@ class RecordsChoice(StrEnum):
 Artifact = Annotated[
     str, typer.Argument(metavar="ARTIFACT", help="A file, a folder, or a URL such as s3://...", show_default=False)
 ]
-SealFile = Annotated[Path, typer.Argument(metavar="SEAL", help="A seal file.", show_default=False)]
+SealFile = Annotated[
+    Path, typer.Argument(metavar="SEAL", help="A seal file, or the folder it is kept in.", show_default=False)
+]
 FormatOption = Annotated[Format, typer.Option("--format", help="How to write the result.")]
 Jobs = Annotated[
     int | None, typer.Option("--jobs", "-j", help="Threads to hash with (default: one a core), or pieces at once.")

@@ -16,7 +16,7 @@ from mltrust.errors import MltrustError, UsageError
 if TYPE_CHECKING:
     from mltrust.core.proof import Proof
     from mltrust.interfaces import Means
-    from mltrust.operations import Answer, Asked
+    from mltrust.operations.prove_records import Answer, Asked
 
 _MAX_MATCH = 2**26  # bytes of the largest record there is
 

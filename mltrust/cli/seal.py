@@ -80,7 +80,7 @@ def seal(
       mltrust seal people.jsonl --blind --salts ~/private/people.salts
     """
     from mltrust import api
-    from mltrust.beside import salts_path
+    from mltrust.beside.paths import salts_path
     from mltrust.cli.home import digest_cache, remote_settings, user_home
     from mltrust.renderers import json_v1, text
 

@@ -15,7 +15,7 @@ def show(console: Console, seal: SealFile, format_: FormatOption = Format.TEXT) 
       mltrust show weights.safetensors.seal.json --format json
     """
     from mltrust import sealfile
-    from mltrust.record_store import store_path
+    from mltrust.beside.paths import store_path
     from mltrust.renderers import json_v1, text
 
     path = sealfile.seal_file(seal)

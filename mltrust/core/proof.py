@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 from mltrust.core.bundle import open_document
 from mltrust.core.leaf import Records
 from mltrust.core.manifest import Kind, Leaf
-from mltrust.core.merkle import leaf_hash, verify_inclusion
+from mltrust.core.merkle import verify_inclusion
 from mltrust.core.model import Document, SparseDocument
 from mltrust.core.names import check_text
 from mltrust.core.receipt import MAX_RECEIPTS, Receipt, Signature
@@ -136,29 +136,21 @@ class StepFields(Document):
 class Absence(Document):
     """A record that is looked up in a record index and not found: what stands in its place, if anything does."""
 
-    record: LeafFields
+    digest: Hex256
     path: Annotated[tuple[StepFields, ...], Field(max_length=KEY_BITS)]
     found: Hex256 | None
 
-    @model_validator(mode="after")
-    def _of_a_record(self) -> Self:
-        fields = self.record
-        bare = LeafFields(kind=Kind.RECORD, name="", size=fields.size, digest=fields.digest)
-        if fields != bare or fields.digest is None:
-            raise ValueError("what is asked for is a record without name and salt: a size and a digest")
-        return self
-
     @classmethod
-    def of(cls, record: Leaf, path: IndexPath) -> "Absence":
-        """Return the lookup of `record`."""
+    def of(cls, digest: bytes, path: IndexPath) -> "Absence":
+        """Return the lookup of the record whose bytes have this digest."""
         steps = tuple(StepFields(bit=bit, sibling=sibling.hex()) for bit, sibling in path.steps)
-        return cls(record=LeafFields.of(record), path=steps, found=path.found.hex() or None)
+        return cls(digest=digest.hex(), path=steps, found=path.found.hex() or None)
 
     def holds(self, root: bytes) -> bool:
         """Tell whether the index under `root` says that the record is absent."""
         steps = tuple(Step(step.bit, bytes.fromhex(step.sibling)) for step in self.path)
         path = IndexPath(steps, bytes.fromhex(self.found or ""))
-        return lookup(leaf_hash(self.record.leaf().data()), path, root) is Answer.ABSENT
+        return lookup(bytes.fromhex(self.digest), path, root) is Answer.ABSENT
 
 
 class Proof(SparseDocument):
@@ -190,7 +182,9 @@ class Proof(SparseDocument):
     @property
     def target(self) -> Leaf:
         """What the proof is about: a file, one of its parts, or a record that it has not."""
-        return (self.absence.record if self.absence is not None else self.levels[-1].leaf).leaf()
+        if self.absence is not None:  # of which only the digest is known
+            return Leaf(Kind.RECORD, "", 0, bytes.fromhex(self.absence.digest))
+        return self.levels[-1].leaf.leaf()
 
     def serialize(self) -> bytes:
         """Serialize the proof file."""

@@ -1,4 +1,4 @@
-"""The record index: a tree over the hashes of record leaves in which a record can be looked up, and be found missing.
+"""The record index: a tree over the digests of records in which one can be looked up, and be found missing.
 
 A compressed binary trie (Patricia trie) over 32-byte keys, each once. Bit 0 of a key is its first; the bit of a node is
 the first at which the keys below it differ: those with 0 are on the left. With TAG = NS("mltrust/record-index/1"):

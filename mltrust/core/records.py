@@ -15,7 +15,6 @@ from typing import BinaryIO, NamedTuple, Self
 from mltrust.core.digest import DIGEST_SIZE
 from mltrust.core.leaf import SALT_SIZE, Entry, Kind, Leaf, Records, blinded_leaves, ns, record_leaves, u64
 from mltrust.core.merkle import Crown, leaf_hashes
-from mltrust.core.record_index import IndexCrown
 from mltrust.errors import FormatError, MalformedError
 
 _SET_TAG = ns(b"mltrust/record-set/1")
@@ -26,6 +25,7 @@ _BLOCK = 2**12  # hashes read at a time
 _HASH = struct.Struct(f"{DIGEST_SIZE}s")
 _SUMMARY = struct.Struct(f">{DIGEST_SIZE}s{DIGEST_SIZE}sQ{DIGEST_SIZE}s{DIGEST_SIZE}s{DIGEST_SIZE}s344s")
 _NOTHING = bytes(DIGEST_SIZE)
+_OFF = "--records off reads all such files as a whole; --exclude leaves this one out."
 
 
 class Batch(NamedTuple):
@@ -98,7 +98,7 @@ class Summary(NamedTuple):
     def entry(self, path: str, size: int, kind: str, *, blinded: bool = False) -> Entry:
         """Return the entry of the file, whose records are of the format `kind`; `MalformedError` if it is none."""
         if self.trouble:
-            raise MalformedError(path, self.trouble, self.digest, hint="--records off reads it as a whole.")
+            raise MalformedError(path, self.trouble, self.digest, hint=_OFF)
         records = Records(kind, self.set_root, self.header, self.index_root, blinded)
         digest = b"" if blinded else self.digest
         return Entry(Leaf(Kind.RECORDS, path, size, digest, self.root, self.records, records=records))
@@ -110,13 +110,14 @@ SUMMARY_SIZE = _SUMMARY.size
 class RecordTree:
     """Takes the records of a file in order; their hashes go to `kept`, an empty file of 32 bytes a record.
 
-    With `indexed`, records without names get an index as well. `hashed` makes the hashes of their leaves.
+    Records without names get an index as well where there is an empty file `to_index`, of 32 bytes a record, for their
+    digests. `hashed` makes the hashes of their leaves.
     """
 
     def __init__(
-        self, kept: BinaryIO, *, indexed: bool = False, hashed: Callable[[Batch], bytes] = Batch.hashes
+        self, kept: BinaryIO, to_index: BinaryIO | None = None, hashed: Callable[[Batch], bytes] = Batch.hashes
     ) -> None:
-        self._kept, self._indexed, self._hashed = kept, indexed, hashed
+        self._kept, self._to_index, self._hashed = kept, to_index, hashed
         self._crown = Crown()
         self._header = b""
         self._read = self._bytes = 0
@@ -129,7 +130,10 @@ class RecordTree:
         if self._read > _MANY and self._read * _SMALL > self._bytes:
             raise FormatError("records", f"more than {_MANY:,} records of less than {_SMALL} bytes on average")
         self._header = batch.header or self._header
-        self._indexed &= batch.names is None  # one asks by bytes alone whether a record is there
+        if batch.names is not None:  # one asks by bytes alone whether a record is there
+            self._to_index = None
+        if self._to_index is not None:
+            self._to_index.write(b"".join(batch.digests))
         self.add_hashes(self._hashed(batch))
 
     def add_hashes(self, hashes: bytes) -> None:
@@ -140,13 +144,20 @@ class RecordTree:
 
     def summary(self, digest: bytes) -> Summary:
         """Return what is known of the file, given the digest of its own bytes."""
-        found, index = sha256(_SET_TAG + u64(self.size)), IndexCrown()
+        found = sha256(_SET_TAG + u64(self.size))
         for some in _sorted(self._kept, self.size):
             found.update(b"".join(some))
-            if self._indexed:
-                index.extend(some)
-        index_root = index.root if self._indexed else b""
-        return Summary(digest, self._crown.root, self.size, found.digest(), self._header, index_root)
+        return Summary(digest, self._crown.root, self.size, found.digest(), self._header, self._index_root())
+
+    def _index_root(self) -> bytes:
+        from mltrust.core.record_index import IndexCrown
+
+        if self._to_index is None:
+            return b""
+        index = IndexCrown()
+        for some in _sorted(self._to_index, self.size):
+            index.extend(some)
+        return index.root
 
 
 def _sorted(hashes: BinaryIO, size: int) -> Iterator[list[bytes]]:

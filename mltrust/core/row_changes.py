@@ -2,9 +2,12 @@
 
 from collections.abc import Iterator
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from mltrust.core.model import Document
-from mltrust.core.row_difference import Numbers
+
+if TYPE_CHECKING:
+    from mltrust.core.row_difference import Numbers
 
 LIMIT = 20
 """Rows of each kind that are named where nobody says how many."""
@@ -52,7 +55,7 @@ class RowChanges(Document):
     listed: tuple[RowChange, ...] = ()
 
 
-def first_of(numbers: Numbers, limit: int) -> Iterator[RowChange]:
+def first_of(numbers: "Numbers", limit: int) -> Iterator[RowChange]:
     """Yield the first `limit` rows of each kind."""
     for kind, (old, new) in ((RowKind.CHANGED, numbers.changed), (RowKind.MOVED, numbers.moved)):
         for one, two in zip(old[:limit], new[:limit], strict=True):

@@ -11,7 +11,8 @@ import struct
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from mmap import mmap
-from typing import NoReturn
+from time import sleep
+from typing import Final, NoReturn
 
 from mltrust.core.digest import DIGEST_SIZE
 
@@ -19,6 +20,11 @@ _NUMBER = struct.Struct("=I")
 _MAX_PIECES = 4096 // _NUMBER.size  # as many numbers as the smallest pipe holds
 _MAX_COPIES = 7  # beyond, they wait for the file system and for this process
 _DONE = 1
+_COUNT: Final = "Q"  # bytes read: 8 bytes that one process writes and another reads
+_MOMENT = 0.005  # seconds
+
+Advance = Callable[[int], None]
+Digests = Callable[[range, Advance], bytes]
 
 
 def may_fork() -> bool:
@@ -32,45 +38,65 @@ def may_fork() -> bool:
 class SharedWork:
     """The digests of `count` things, being worked out by copies of this process from the start.
 
-    `digests` returns those of a range of indexes, joined; each has `width` bytes.
+    `digests` returns those of a range of indexes, joined; each has `width` bytes. It says how many bytes it has read as
+    it reads them; what it calls to say so may raise, where nobody waits for its answer any more.
 
     This process may do something else meanwhile; it joins in when it is asked to `finish`. Whoever begins work ends
     it by `finish` or `abandon`: copies are waited for there.
     """
 
-    def __init__(self, count: int, digests: Callable[[range], bytes], copies: int, width: int = DIGEST_SIZE) -> None:
+    def __init__(self, count: int, digests: Digests, copies: int, width: int = DIGEST_SIZE) -> None:
         self._work = _Work(count, digests, width)
         self._copies: list[int] = []
         with suppress(OSError), _interrupts_waiting() as mask:  # no more processes to be had: fewer do it
             self._copies.extend(self._work.copy(mask) for _ in range(min(copies, _MAX_COPIES)))
 
-    def finish(self, advance: Callable[[range], None]) -> Sequence[bytes]:
-        """Return the digests in order; `advance` hears which pieces are done.
+    def finish(self, advance: Advance) -> Sequence[bytes]:
+        """Return the digests in order; `advance` hears of bytes as they are read, here or by a copy.
 
         A copy that meets trouble leaves its piece undone; this process then does it again, and raises what it meets.
         """
         work, told = self._work, 0
+
+        def tell() -> None:
+            nonlocal told
+            more = work.read() - told
+            if more > 0:  # less where a piece is done again
+                told += more
+                advance(more)
+
         try:
             for piece in work.tickets():
-                work.do(piece)
-                told = work.tell(told, advance)
+                work.do(piece, tell)
+            while self._copies:
+                self._copies = [copy for copy in self._copies if _is_running(copy)]
+                tell()
+                sleep(_MOMENT if self._copies else 0)
         finally:
             self.abandon()
-        for piece in range(told, work.pieces):
+        for piece in range(work.pieces):
             if not work.is_done(piece):
-                work.do(piece)
-        work.tell(told, advance)
+                work.do(piece, tell)
+        tell()
         return work.found()
 
     def abandon(self) -> None:
-        """Leave what nobody has taken, and wait for the copies to end."""
+        """Leave what nobody has taken, and wait for the copies to end: they leave what they are at."""
         for _ in self._work.tickets():
             pass
+        self._work.end()
         for copy in self._copies:
             with suppress(ChildProcessError):  # where SIGCHLD is ignored, the system has waited for us
                 os.waitpid(copy, 0)
         self._copies.clear()
         self._work.close()
+
+
+def _is_running(copy: int) -> bool:
+    try:
+        return os.waitpid(copy, os.WNOHANG) == (0, 0)
+    except ChildProcessError:  # where SIGCHLD is ignored, the system has waited for us
+        return False
 
 
 @contextmanager
@@ -83,15 +109,23 @@ def _interrupts_waiting() -> Iterator[set[int]]:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
-class _Work:
-    """Pieces of a range of indexes; their numbers wait in a pipe, the digests go to memory that all copies share."""
+class _EndedError(Exception):
+    """Nobody waits for what a copy is at."""
 
-    def __init__(self, count: int, digests: Callable[[range], bytes], width: int) -> None:
+
+class _Work:
+    """Pieces of a range of indexes; their numbers wait in a pipe, the digests go to memory that all copies share.
+
+    There, too, stands how many bytes of each piece were read, and that nobody waits for the rest.
+    """
+
+    def __init__(self, count: int, digests: Digests, width: int) -> None:
         self._count, self._digests, self._width = count, digests, width
         self._size = -(-count // _MAX_PIECES)
         self.pieces = -(-count // self._size)
         self._found = mmap(-1, count * width)
-        self._done = mmap(-1, self.pieces)
+        self._done, self._ended = mmap(-1, self.pieces), mmap(-1, 1)
+        self._read = memoryview(mmap(-1, self.pieces * struct.calcsize(_COUNT))).cast(_COUNT)
         self._tickets, end = os.pipe()
         os.write(end, b"".join(_NUMBER.pack(piece) for piece in range(self.pieces)))
         os.close(end)
@@ -111,34 +145,45 @@ class _Work:
         return copy
 
     def _help(self, first: int, mask: set[int]) -> NoReturn:
-        """Work, as a copy, until nothing is left or the `first` process is gone; then end."""
+        """Work, as a copy, until nothing is left, or the `first` process waits no more or is gone; then end."""
+
+        def look_up() -> None:
+            if self._ended[0] or os.getppid() != first:
+                raise _EndedError
+
         try:
             signal.signal(signal.SIGINT, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             gc.disable()  # a collection would only touch, and so copy, the memory both processes share
             for piece in self.tickets():
-                if os.getppid() != first:  # it was killed: nobody will read what is found
-                    break
-                self.do(piece)
+                look_up()
+                self.do(piece, look_up)
         finally:  # whatever the trouble is, the first process meets it again
             os._exit(0)
 
-    def do(self, piece: int) -> None:
-        """Work one piece out."""
+    def do(self, piece: int, watch: Callable[[], None]) -> None:
+        """Work one piece out; `watch` is called whenever something of it was read."""
         indexes, width = self._range(piece), self._width
-        self._found[indexes.start * width : indexes.stop * width] = self._digests(indexes)
+        self._read[piece] = 0
+
+        def advance(size: int) -> None:
+            self._read[piece] += size
+            watch()
+
+        self._found[indexes.start * width : indexes.stop * width] = self._digests(indexes, advance)
         self._done[piece] = _DONE
 
     def is_done(self, piece: int) -> bool:
         """Tell whether anybody has worked `piece` out."""
         return self._done[piece] == _DONE
 
-    def tell(self, told: int, advance: Callable[[range], None]) -> int:
-        """Let `advance` hear of the pieces done after the first `told`, as far as none is missing; return how many."""
-        while told < self.pieces and self.is_done(told):
-            advance(self._range(told))
-            told += 1
-        return told
+    def read(self) -> int:
+        """Return how many bytes anybody has read so far."""
+        return sum(self._read)
+
+    def end(self) -> None:
+        """Say that nobody waits for what is not done yet."""
+        self._ended[0] = _DONE
 
     def found(self) -> list[bytes]:
         """Return the digests in order."""

@@ -17,8 +17,9 @@ are several: what is done for every record holds the interpreter lock.
 import os
 import threading
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass
 from typing import Any, ClassVar, Self, TypeVar
 
 from mltrust.core.digest import Hasher, Suite
@@ -79,6 +80,20 @@ def _usable_cores() -> int:
     return min(len(affinity(0)) if affinity else os.cpu_count() or 1, _MAX_JOBS)
 
 
+class _StoppedError(Exception):
+    """Nobody waits for a digest any more: raised through whoever is at it."""
+
+
+@dataclass(frozen=True)
+class _Calling(Silent):
+    """A progress that calls a function with every advance."""
+
+    call: Callable[[int], None]
+
+    def advance(self, size: int) -> None:
+        self.call(size)
+
+
 class _Run:
     """One batch: the work split into lanes, and whoever empties them."""
 
@@ -135,9 +150,9 @@ class _Run:
             return
         width = max(segment.answer for segment, _ in segments)
 
-        def digests(indexes: range) -> bytes:
-            some = segments[indexes.start : indexes.stop]
-            found = (by.digest(segment, self.source, self.suite, Silent()) for segment, by in some if by)
+        def digests(indexes: range, advance: shared.Advance) -> bytes:
+            some, progress = segments[indexes.start : indexes.stop], _Calling(advance)
+            found = (by.digest(segment, self.source, self.suite, progress) for segment, by in some if by)
             return b"".join(each.ljust(width, b"\0") for each in found)
 
         yield list(self.own), shared.SharedWork(len(segments), digests, self.jobs - 1, width)
@@ -149,8 +164,11 @@ class _Run:
         read_each, digest = self.source.read_each, self.suite.digest
         segments = [self.segments[index] for index in self.small]
 
-        def digests(indexes: range) -> bytes:
-            return b"".join(map(digest, read_each(segments[indexes.start : indexes.stop])))
+        def digests(indexes: range, advance: shared.Advance) -> bytes:
+            some = segments[indexes.start : indexes.stop]
+            found = b"".join(map(digest, read_each(some)))
+            advance(sum(segment.length for segment in some))
+            return found
 
         yield self.small, shared.SharedWork(len(segments), digests, self.jobs - 1)
         self.small = []
@@ -158,11 +176,7 @@ class _Run:
     def _take_shared(self) -> None:
         while self.shared:
             indexes, work = self.shared.pop(0)
-
-            def advance(done: range, indexes: Sequence[int] = indexes) -> None:
-                self.progress.advance(sum(self.segments[indexes[at]].length for at in done))
-
-            for index, found in zip(indexes, work.finish(advance), strict=True):
+            for index, found in zip(indexes, work.finish(self.progress.advance), strict=True):
                 self.found[index] = found[: self.segments[index].answer]
 
     def _lane(self, pieces: deque[Sequence[int]], streams: bool) -> None:
@@ -174,6 +188,8 @@ class _Run:
             buffer = memoryview(bytearray(BLOCK))
             while streams and not self.stop.is_set() and (index := _next(self.large)) is not None:
                 self.found[index] = self._hash_large(self.segments[index], buffer)
+        except _StoppedError:  # it is another's trouble that is raised
+            pass
         except BaseException:
             self.stop.set()
             raise
@@ -185,7 +201,12 @@ class _Run:
         self.progress.advance(sum(self.segments[index].length for index in piece))
 
     def _have_digested(self, segment: Segment) -> bytes:
-        return segment.by.digest(segment, self.source, self.suite, self.progress) if segment.by else b""
+        def advance(size: int) -> None:
+            if self.stop.is_set():
+                raise _StoppedError
+            self.progress.advance(size)
+
+        return segment.by.digest(segment, self.source, self.suite, _Calling(advance)) if segment.by else b""
 
     def _hash_large(self, segment: Segment, buffer: memoryview) -> bytes:
         hasher = self.suite.new()

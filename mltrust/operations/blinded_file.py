@@ -19,10 +19,13 @@ from mltrust.disk.documents import sync_folder, write_new
 from mltrust.disk.salts import KeptSalts
 from mltrust.errors import ArtifactError, UsageError, WriteError
 from mltrust.interfaces import ArtifactSource, FileEntry, Means, RecordReader
-from mltrust.operations.blinding import Kept, again
-from mltrust.operations.verify import sealed_readers
+from mltrust.operations.blinding import Kept
+from mltrust.operations.erasures import again
+from mltrust.operations.means import record_reader, sealed_readers
 from mltrust.statements.erasure import Tombstone, read_erasure
 from mltrust.statements.seal import read_seal
+
+_LONGEST_ENDING = 16  # characters: readers look at no more of a name, such as `.ndjson.zst`
 
 
 @dataclass(frozen=True)
@@ -114,10 +117,13 @@ class BlindedFile:
             raise ArtifactError(leaf.name, "is not here")
         if path.is_symlink() or path.stat().st_dev != sealed.folder.stat().st_dev:
             raise UsageError(f"{path} is a link, or on another disk than {sealed.folder}", hint="Copy it there first.")
+        if other := _other_name(file, path, sealed.source):
+            hint = "Both are sealed, and both would lose the record. Make a copy of one."
+            raise UsageError(f"{file.path!a} and {other!a} are one file", hint=hint)
         if salts.path.is_symlink() or not os.access(salts.path, os.W_OK):
             raise UsageError(f"{salts.path} is a link, or cannot be written", hint="Name the file itself with --salts.")
         readers = sealed_readers(predicate.parameters, means.readers)
-        reader = next(each for each in readers if isinstance(each, RecordReader) and each.accepts(file))
+        reader = record_reader(file, readers)
         before: dict[int, bytes] = {}
         for tombstone in sealed.kept.tombstones:
             if tombstone is not begun:
@@ -138,6 +144,11 @@ class BlindedFile:
             walk = _Walk(veil)
             return walk, walk.over(self.reader.batches(file, source, self.suite), wanted)
 
+    def check_unchanged(self) -> None:
+        """Raise `ChangedError` if the file is no longer the one that was read."""
+        with self.sealed.source.open(self.file):
+            pass
+
     def has_lost(self, gone: Mapping[int, bytes]) -> bool:
         """Tell whether the file is what is left without what is `gone`."""
         walk, _ = self._walked(self.file, self.sealed.source, {**self.before, **gone})
@@ -146,7 +157,8 @@ class BlindedFile:
     @contextmanager
     def without(self, gone: Mapping[int, bytes], rewritten: Path | None) -> Iterator[Left]:
         """Write what is left of the file without what is `gone`, and check that it leads to the sealed root."""
-        temporary = self.sealed.folder / f"{TEMP_PREFIX}{secrets.token_hex(8)}-{self.path.name}"
+        ending = self.path.name[-_LONGEST_ENDING:]  # all of a long name would be too long
+        temporary = self.sealed.folder / f"{TEMP_PREFIX}{secrets.token_hex(8)}-{ending}"
         try:
             self._write(temporary, gone, rewritten)
             self._check(temporary, gone, rewritten)
@@ -185,6 +197,16 @@ def _finished(tombstone: Tombstone, leaf: Leaf, kept: Kept) -> Mapping[int, byte
             if any(take(index, 1) != NO_SALT for index in tombstone.erased):
                 raise UsageError("another erasure was begun and is not finished", hint=again(tombstone))
     return tombstone.erased if predicate.file == leaf.name else {}
+
+
+def _other_name(file: FileEntry, path: Path, source: ArtifactSource) -> str | None:
+    """Return another path of the artifact that leads to the same file, by a link; a hard link is a file of its own."""
+    for each in source.files():
+        if each.path != file.path and each.version == file.version:
+            other = source.local_path(each)
+            if other is not None and other.resolve() == path.resolve():
+                return each.path
+    return None
 
 
 def _blocks(source: ArtifactSource) -> Iterator[bytes]:

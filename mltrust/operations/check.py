@@ -15,6 +15,7 @@ from mltrust.operations.verify import receipts_elsewhere, vouching
 from mltrust.statements.seal import read_seal
 
 _LINE_ENDS = (b"\n", b"\r\n")
+_MAX_LINE = 2**26 + 2  # bytes: those of the largest record, and its line break
 
 
 def check(proof: Proof, trust: Trust, content: ArtifactSource | None, means: Means) -> Report:
@@ -24,7 +25,7 @@ def check(proof: Proof, trust: Trust, content: ArtifactSource | None, means: Mea
        root, size and parameters, and every receipt must speak of this statement.
     2. Each level must lead to the root above it, the first to the statement's (`broken_level`); what is said to be
        absent must be absent in the record index of the last one.
-    3. If content is given, it is hashed again and must be what the proof is about.
+    3. If content is given, it is hashed again and must be what the proof is about; of what is absent, its digest.
     4. Whoever the caller trusts is asked about the statement.
     """
     predicate = read_seal(proof.statement)
@@ -78,8 +79,7 @@ def _is_absent(proof: Proof) -> bool:
 
 def _proven(proof: Proof) -> str:
     if proof.absence is not None:
-        asked = f"{count(proof.target.size, 'byte')}, digest {proof.target.digest.hex()}"
-        return f"no record with these bytes is in the committed set of {proof.file.name} ({asked})"
+        return f"no record with the digest {proof.target.digest.hex()} is in the committed set of {proof.file.name}"
     what, target = f"file {proof.file.name}", proof.target
     if target.kind is Kind.TENSOR:
         what = f"tensor {target.name} of {proof.file.name}"
@@ -90,10 +90,15 @@ def _proven(proof: Proof) -> str:
 
 
 def _content(proof: Proof, content: ArtifactSource, means: Means, suite: Suite) -> Check:
+    if proof.target.records is not None and proof.target.records.blinded:
+        summary, hint = "a blinded file has no digest to compare with", "mltrust verify compares its records."
+        return Check(kind=CheckKind.CONTENT, name="content", outcome=Outcome.UNCHECKED, summary=summary, hint=hint)
     what = "absent" if proof.absence is not None else "proven"
     outcome, summary = Outcome.FAIL, f"the given bytes are not the {what} ones"
-    if any(leaf == proof.target for leaf in _Given(content, means, suite).candidates(proof)):
-        outcome, summary = Outcome.PASS, f"the given bytes are the {what} ones: {count(proof.target.size, 'byte')}"
+    for leaf in _Given(content, means, suite).candidates(proof):
+        if leaf == proof.target or (proof.absence is not None and leaf.digest == proof.target.digest):
+            outcome, summary = Outcome.PASS, f"the given bytes are the {what} ones: {count(leaf.size, 'byte')}"
+            break
     return Check(kind=CheckKind.CONTENT, name="content", outcome=outcome, summary=summary)
 
 
@@ -121,16 +126,18 @@ class _Given:
             return
         for file in self.source.files():
             yield from self._as_a_line(target, file)
-            if proof.absence is None:
-                for reader in self.means.readers[:-1]:
-                    yield from self._within(reader, target, file)
+            for reader in self.means.readers[:-1]:
+                yield from self._within(reader, target, file)
 
     def _as_a_line(self, target: Leaf, file: FileEntry) -> Iterator[Leaf]:
         """Yield a record that the file is, but for the line break at its end."""
-        if target.kind is Kind.RECORD and 0 < file.size - target.size <= max(map(len, _LINE_ENDS)):
-            data = self.source.read(file, 0, file.size)
-            if data[target.size :] in _LINE_ENDS:
-                yield target._replace(digest=self.suite.digest(data[: target.size]))
+        if target.kind is not Kind.RECORD or file.size > _MAX_LINE:
+            return
+        data = self.source.read(file, 0, file.size)
+        for end in _LINE_ENDS:
+            if data.endswith(end):
+                line = data.removesuffix(end)
+                yield target._replace(size=len(line), digest=self.suite.digest(line))
 
     def _within(self, reader: ArtifactReader, target: Leaf, file: FileEntry) -> Iterator[Leaf]:
         """Yield the file as `reader` sees it and all its parts; nothing if it is not one that this reader reads."""

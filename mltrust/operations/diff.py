@@ -52,8 +52,9 @@ def diff(before: Side, after: Side, readers: Sequence[ArtifactReader], options: 
     disks = _disk(before, readers, changes), _disk(after, readers, changes)
     if disks[0] and disks[1]:
         changes = tuple(measured(change, disks[0], disks[1]) for change in changes)
-    rows = replace(before.rows, disk=disks[0]), replace(after.rows, disk=disks[1])
-    changes = with_rows(changes, (before.manifest, after.manifest), rows, options)
+    sides = zip((before, after), disks, strict=True)
+    rows = [replace(side.rows, disk=disk, odd=None) for side, disk in sides]  # no notices are shown of a difference
+    changes = with_rows(changes, (before.manifest, after.manifest), (rows[0], rows[1]), options)
     roots = before.manifest.content_root, after.manifest.content_root
     records = rows_of(before.manifest), rows_of(after.manifest)
     return Difference(

@@ -48,7 +48,7 @@ def erase(sealed: BlindedArtifact, wanted: Wanted, anchors: Sequence[Anchor], me
 
     Raises:
         UsageError: There are no such records, they were erased before, or this cannot be done with such a file.
-        ArtifactError: The file, or the rewritten one, does not hold the records it has to.
+        ArtifactError: The file, or the rewritten one, does not hold the records it has to, or changed meanwhile.
     """
     salts = _checked(sealed)  # 1
     leaf = _blinded_file(sealed.bundle, wanted.file)
@@ -59,6 +59,7 @@ def erase(sealed: BlindedArtifact, wanted: Wanted, anchors: Sequence[Anchor], me
     with nullcontext() if lost else case.without(gone, wanted.rewritten) as left:  # 4
         tombstone = begun or _stated(sealed, Erasure(leaf.name, gone, wanted.reason))
         tombstone = _published(tombstone, anchors)  # 5
+        case.check_unchanged()  # to publish may have taken long
         others = sealed.kept.tombstones
         new = [tombstone if each is begun else each for each in others] if begun else [*others, tombstone]
         if list(others) != new:

@@ -14,14 +14,14 @@ from mltrust.core.bundle import Bundle
 from mltrust.core.digest import DIGEST_SIZE, Suite, suite_named
 from mltrust.core.json_values import same
 from mltrust.core.leaf import Kind, Leaf
-from mltrust.core.merkle import Tree, leaf_hash
+from mltrust.core.merkle import Tree
 from mltrust.core.names import count
 from mltrust.core.proof import Absence, Proof
 from mltrust.core.record_index import paths
 from mltrust.errors import ArtifactError, SealError, UsageError
 from mltrust.interfaces import ArtifactReader, ArtifactSource, FileEntry, RecordReader
+from mltrust.operations.means import record_reader, sealed_readers
 from mltrust.operations.prove import found_file, level_of, proof_of
-from mltrust.operations.verify import sealed_readers
 from mltrust.statements.seal import read_seal
 
 Asked = int | bytes
@@ -72,7 +72,7 @@ def prove_records(bundle: Bundle, path: str, asked: Sequence[Asked], here: Recor
     predicate = read_seal(bundle.statement)
     readers = sealed_readers(predicate.parameters, here.readers)
     file = here.find(path)
-    reader = _reader_of(file._replace(path=path), readers)
+    reader = record_reader(file._replace(path=path), readers)
     search = _Search(entry.leaf, reader, file, here.source, suite_named(predicate.suite), how)
     found = search.look_up(asked)
     levels = {each: level_of(match.leaf, match.index, found.tree) for each, match in found.matches.items()}
@@ -80,13 +80,6 @@ def prove_records(bundle: Bundle, path: str, asked: Sequence[Asked], here: Recor
     absences = search.absences(found, [each for each in asked if isinstance(each, bytes) and each not in proofs])
     proofs |= {each: proof_of(bundle, [top], absence) for each, absence in absences.items()}
     return [Answer(found.matches[each].count if each in levels else 0, proofs.get(each)) for each in asked]
-
-
-def _reader_of(file: FileEntry, readers: Sequence[ArtifactReader]) -> RecordReader:
-    for reader in readers:
-        if isinstance(reader, RecordReader) and reader.accepts(file):
-            return reader
-    raise SealError(f"the seal has records of {file.path!a}, and no reader that reads them")
 
 
 def _check_askable(leaf: Leaf, asked: Sequence[Asked], how: Blinded | None) -> None:
@@ -115,9 +108,9 @@ class _Match:
 
 @dataclass
 class _Found:
-    """The tree over all records, their hashes if there is an index of them, and what was found of what is asked for."""
+    """The tree over all records, their digests if there is an index of them, and what was found of what is asked."""
 
-    hashes: bytearray = field(default_factory=bytearray)
+    digests: bytearray = field(default_factory=bytearray)
     tree: Tree = field(default_factory=Tree)
     matches: dict[Asked, _Match] = field(default_factory=dict)
 
@@ -170,7 +163,7 @@ class _Search:
         for batch in self.reader.batches(self.file, self.source, self.suite):
             hashes = veil.hashes(batch)
             found.tree.extend(hashes)
-            found.hashes += hashes if self._index_root else b""
+            found.digests += b"".join(batch.digests) if self._index_root else b""
             end = start + len(batch.digests)
             while places and places[-1] < end:
                 index, leaf = veil.index(places[-1]), batch.leaf(places.pop() - start)
@@ -216,15 +209,14 @@ class _Search:
                 raise UsageError(
                     f"{each[:80]!a} does not say which bytes a record of {self.sealed.name!a} has", hint=hint
                 )
-        keys = {each: leaf_hash(leaf.data()) for each, leaf in leaves.items()}
-        hashes = [bytes(found.hashes[at : at + DIGEST_SIZE]) for at in range(0, len(found.hashes), DIGEST_SIZE)]
-        hashes.sort()
-        index_root, ways = paths(hashes, keys.values())
+        digests = [bytes(found.digests[at : at + DIGEST_SIZE]) for at in range(0, len(found.digests), DIGEST_SIZE)]
+        digests.sort()
+        index_root, ways = paths(digests, [leaf.digest for leaf in leaves.values()])
         if index_root != self._index_root:
             raise SealError(
                 f"the record index that the seal states for {self.sealed.name!a} is not that of its records"
             )
-        return {each: Absence.of(leaves[each], ways[keys[each]]) for each in asked}
+        return {each: Absence.of(leaves[each].digest, ways[leaves[each].digest]) for each in asked}
 
 
 _NO_JSON = object()

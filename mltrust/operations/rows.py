@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from mltrust.core.changes import Change, ChangeKind
 from mltrust.core.leaf import Leaf, Records
@@ -15,13 +15,16 @@ from mltrust.core.manifest import Manifest
 from mltrust.core.names import shown
 from mltrust.core.report import Notice
 from mltrust.core.row_changes import LIMIT, RowChange, RowChanges, first_of
-from mltrust.core.row_difference import RowDifference, row_difference
-from mltrust.disk.records import KeptHashes, RecordHashes
 from mltrust.errors import UnreadableError
-from mltrust.interfaces import Means, RecordReader, RemoteEngine, Row
+from mltrust.interfaces import Means, RecordReader, Row
+from mltrust.operations.means import is_remote
 from mltrust.operations.measure import Disk
 
-NOT_KEPT = "sealed without --records keep; diff with the other copy names them"
+if TYPE_CHECKING:
+    from mltrust.core.row_difference import RowDifference
+    from mltrust.disk.records import RecordHashes
+
+NOT_KEPT = "no record store beside the seal (seal with --records keep); diff with the other copy names them"
 
 _NAMED = ("tar",)  # formats that call each record something, under this name
 _NAME = "__key__"
@@ -45,7 +48,7 @@ class RowSide:
     `odd` says what is wrong with a record store that was passed over.
     """
 
-    hashes: RecordHashes | None = None
+    hashes: "RecordHashes | None" = None
     why: str = NOT_KEPT
     disk: Disk | None = None
     odd: Notice | None = None
@@ -64,14 +67,11 @@ def keeping(means: Means) -> Iterator[tuple[Means, RowSide]]:
     if is_remote(means):
         yield means, RowSide(None, "other machines have read it")
         return
+    from mltrust.disk.records import KeptHashes
+
     with TemporaryDirectory(prefix="mltrust-") as folder:
         readers = [each.keeping(Path(folder)) if isinstance(each, RecordReader) else each for each in means.readers]
         yield replace(means, readers=readers), RowSide(KeptHashes(Path(folder)), "")
-
-
-def is_remote(means: Means) -> bool:
-    """Tell whether other machines read."""
-    return isinstance(means.engine, RemoteEngine) and means.engine.remote
 
 
 def with_rows(
@@ -80,24 +80,41 @@ def with_rows(
     sides: tuple[RowSide, RowSide],
     options: RowOptions | None = None,
 ) -> tuple[Change, ...]:
-    """Return `changes` of two manifests with the rows of each changed file of records, or with why there are none."""
-    return tuple(_with_rows(change, manifests, sides, options or RowOptions()) for change in changes)
+    """Return `changes` of two manifests with the rows of each changed file of records, or with why there are none.
+
+    What is so of several files is said once, and not again if it is said in the notice of a side.
+    """
+    said = {side.why for side in sides if side.odd is not None}
+    return tuple(_with_rows(change, manifests, sides, options or RowOptions(), said) for change in changes)
 
 
 def _with_rows(
-    change: Change, manifests: tuple[Manifest, Manifest], sides: tuple[RowSide, RowSide], options: RowOptions
+    change: Change,
+    manifests: tuple[Manifest, Manifest],
+    sides: tuple[RowSide, RowSide],
+    options: RowOptions,
+    said: set[str],
 ) -> Change:
     if change.kind not in (ChangeKind.CHANGED, ChangeKind.SHUFFLED):
         return change
     found = [manifest.find(change.name) for manifest in manifests]
     leaves = [each[1].leaf for each in found if each is not None and each[1].leaf.records is not None]
-    if len(leaves) != len(sides):
+    if len(leaves) != len(sides) or _same_rows(*leaves):
         return change
     try:
         return change.model_copy(update={"rows": _FileRows(leaves[0], leaves[1], *sides, options).changes()})
     except UnreadableError as error:
-        note = "; ".join(filter(None, (change.note, f"rows cannot be named: {error}")))
-        return change.model_copy(update={"note": note})
+        why = "rows cannot be named" if str(error) in said else f"rows cannot be named: {error}"
+        said.add(str(error))
+        return change.model_copy(update={"note": "; ".join(filter(None, (change.note, why)))})
+
+
+def _same_rows(old: Leaf, new: Leaf) -> bool:
+    """Tell whether files of two formats have the same rows; of those of one format, the kind of change tells."""
+    one, two = old.records, new.records
+    if one is None or two is None or one.format == two.format:
+        return False
+    return (one.set_root, one.header, old.child_size) == (two.set_root, two.header, new.child_size)
 
 
 @dataclass(frozen=True)
@@ -144,13 +161,15 @@ class _FileRows:
             raise UnreadableError("the records are blinded, and there are fewer or more of them")
         return one, two
 
-    def _difference(self) -> RowDifference:
+    def _difference(self) -> "RowDifference":
         if self.before.hashes is None or self.after.hashes is None:
             raise UnreadableError(self.before.why or self.after.why)
+        from mltrust.core.row_difference import row_difference
+
         with self.before.hashes.of(self.old) as one, self.after.hashes.of(self.new) as two:
             return row_difference(one, two)
 
-    def _keys(self, difference: RowDifference, column: str) -> "_Keys":
+    def _keys(self, difference: "RowDifference", column: str) -> "_Keys":
         if self.before.disk is None or self.after.disk is None:
             raise _NoKeysError("a seal does not hold the rows themselves")
         sides = ((self.before, self.old, difference.removed), (self.after, self.new, difference.added))

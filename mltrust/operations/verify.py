@@ -3,34 +3,34 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mltrust.core.bundle import Bundle
 from mltrust.core.changes import Change, ChangeKind, changes_between
 from mltrust.core.digest import suite_named
-from mltrust.core.manifest import Manifest
 from mltrust.core.names import count, counted
 from mltrust.core.receipt import Receipt, Signature
 from mltrust.core.report import Check, CheckKind, Outcome, Recalled, Report, Scope
 from mltrust.core.statement import Statement
-from mltrust.errors import SealError
-from mltrust.interfaces import ArtifactReader, ArtifactSource, Means, RecordReader, Submission, Trust
+from mltrust.interfaces import ArtifactSource, Means, Submission, Trust
 from mltrust.operations.anchor import UNDECIDED, Placed, consult
 from mltrust.operations.blinding import (
     Kept,
     about_blinded,
-    blinded_means,
     blinding_of,
     erased_from,
-    erasure_checks,
     noted,
 )
-from mltrust.operations.expectations import Expected
 from mltrust.operations.fingerprint import Reading, read_found
+from mltrust.operations.means import blinded_means, indexed_as, sealed_readers
 from mltrust.operations.measure import Disk
 from mltrust.operations.notices import notices
 from mltrust.operations.rows import RowSide, with_rows
-from mltrust.statements.erasure import Tombstone
 from mltrust.statements.seal import Parameters, contradictions, read_seal
+
+if TYPE_CHECKING:
+    from mltrust.operations.expectations import Expected
+    from mltrust.statements.erasure import Tombstone
 
 
 def verify(
@@ -40,7 +40,7 @@ def verify(
     means: Means,
     kept: Kept = Kept(),  # noqa: B008  # frozen
     *,
-    expected: Expected | None = None,
+    expected: "Expected | None" = None,
     rows: tuple[RowSide, RowSide] = (RowSide(), RowSide()),
 ) -> Report:
     """Return the report on an artifact; `kept` is what is kept with a blinded seal, `expected` what others published.
@@ -72,7 +72,10 @@ def verify(
     changes = with_rows(changes, (bundle.manifest, reading.manifest), (rows[0], replace(rows[1], disk=disk)))
     scope = _scope(source, reading, means.recalled, predicate.parameters, erased_from(reading, blinding))
     checks.append(about_blinded(_content(bundle, changes, reading, scope), kept, bundle.manifest))
-    checks += erasure_checks(bundle, kept, lambda tombstone: _vouching_erasure(tombstone, trust))
+    if kept.tombstones:
+        from mltrust.operations.erasures import erasure_checks
+
+        checks += erasure_checks(bundle, kept, lambda tombstone: _vouching_erasure(tombstone, trust))
     if expected is not None:
         checks += expected.checks(reading, source, means.progress)
     checks += vouching(bundle.statement, bundle.receipts, bundle.signatures, trust, seal.path)  # 5
@@ -105,29 +108,8 @@ def _scope(
     )
 
 
-def _vouching_erasure(tombstone: Tombstone, trust: Trust) -> Iterator[Check]:
+def _vouching_erasure(tombstone: "Tombstone", trust: Trust) -> Iterator[Check]:
     return vouching(tombstone.statement, tombstone.receipts, (), replace(trust, fingerprint=None))
-
-
-def sealed_readers(parameters: Parameters, available: Sequence[ArtifactReader]) -> list[ArtifactReader]:
-    """Pick the readers a seal names out of those the caller has; none is ever loaded because a seal names it."""
-    have = {(reader.name, reader.version): reader for reader in available}
-    wanted = [(reader.name, reader.version) for reader in parameters.readers]
-    missing = [f"{name} version {version}" for name, version in wanted if (name, version) not in have]
-    if missing:
-        raise SealError(f"sealed with a reader that is not here: {missing[0]}", hint="A newer mltrust may have it.")
-    if not wanted or wanted[-1][0] != "opaque":
-        raise SealError("sealed without a reader for all other files")
-    return [have[reader] for reader in wanted]
-
-
-def indexed_as(manifest: Manifest, means: Means) -> Means:
-    """Return means that index records if those of `manifest` are indexed: all files of a seal are, or none."""
-    if not manifest.indexed:
-        return means
-    return replace(
-        means, readers=[each.indexing() if isinstance(each, RecordReader) else each for each in means.readers]
-    )
 
 
 def _agreement(bundle: Bundle) -> Check:

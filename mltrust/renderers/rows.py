@@ -31,7 +31,7 @@ def row_lines(change: Change, indent: int) -> Iterator[Text]:
     if rows.note:
         yield Text(f"{margin}{printable(rows.note)}", style="yellow")
     for row in rows.listed:
-        yield from _row(row, margin)
+        yield from _row(row, margin, rows.key_column)
     counts = {RowKind.CHANGED: rows.changed, RowKind.MOVED: rows.moved, RowKind.ADDED: rows.added}
     counts[RowKind.REMOVED] = rows.removed
     more = sum(counts.values()) - len(rows.listed)
@@ -49,12 +49,13 @@ def _counts(rows: RowChanges) -> str:
     return f"rows: {what}, of {total}{by}"
 
 
-def _row(row: RowChange, margin: str) -> Iterator[Text]:
+def _row(row: RowChange, margin: str, column: str | None) -> Iterator[Text]:
     number = row.after if row.before is None else row.before
     where = f"{number:,}"
     if row.before is not None and row.after is not None and row.before != row.after:
         where += f", now {row.after:,}"
-    key = f"  {shown(row.key)}" if row.key is not None else ""
+    what = "named" if column is None else shown(column)  # without a key column, a key is the record's own name
+    key = f", {what} {shown(row.key)}" if row.key is not None else ""
     style = "yellow" if row.kind is RowKind.MOVED else "red"
     yield Text.assemble(margin, (f"{row.kind:<8}", style), f" row {where}{key}")
     for sign, text in (("-", row.text_before), ("+", row.text_after)):
@@ -63,7 +64,7 @@ def _row(row: RowChange, margin: str) -> Iterator[Text]:
 
 
 def _cut(text: str) -> str:
-    return shown(text) if len(text) <= _TEXT else f"{shown(text[:_TEXT])}..."
+    return printable(text if len(text) <= _TEXT else f"{text[:_TEXT]}...")  # backslashes of JSON stay as they are
 
 
 def same_rows(found: Difference) -> Text | None:

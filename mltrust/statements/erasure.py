@@ -66,6 +66,11 @@ class Tombstone(Document):
     receipts: Annotated[tuple[Receipt, ...], Field(max_length=MAX_RECEIPTS)] = ()
 
     @property
+    def file(self) -> str:
+        """The file whose records are gone."""
+        return read_erasure(self.statement).file
+
+    @property
     def erased(self) -> dict[int, bytes]:
         """The hashes of the leaves that are gone, by the index of their records."""
         return {record.index: bytes.fromhex(record.leaf) for record in read_erasure(self.statement).records}

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from mltrust.api import seal, verify
-from mltrust.beside import put_tombstones
+from mltrust.beside.tombstones import put_tombstones
 from mltrust.core.digest import BLAKE3, Digest
 from mltrust.core.leaf import Kind, Leaf
 from mltrust.core.merkle import leaf_hash

@@ -15,7 +15,6 @@ from mltrust.disk import records
 from mltrust.disk.records import MAGIC
 from mltrust.engines.threads import ThreadsEngine
 from mltrust.errors import ArtifactError, UsageError, WriteError
-from mltrust.operations import rows
 
 FILES = ("one.jsonl", "two.jsonl")
 FOREIGN = "the record store does not belong to this seal"
@@ -117,7 +116,7 @@ def test_one_that_changes_once_it_is_checked_changes_nothing(data, store, monkey
         tamper(store)
         return row_difference(before, after)
 
-    monkeypatch.setattr(rows, "row_difference", compared)
+    monkeypatch.setattr("mltrust.core.row_difference.row_difference", compared)
     (change,) = verified(data).changes
     assert [(row.kind, row.before, row.after) for row in change.rows.listed] == [("changed", 5, 5)]
 

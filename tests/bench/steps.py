@@ -9,10 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from mltrust import api, operations, registry
+from mltrust import api, registry
 from mltrust.core.digest import BLAKE3
 from mltrust.core.exclusion import DEFAULT_EXCLUDE
 from mltrust.interfaces import ArtifactReader, ArtifactSource, FileEntry, Segment
+from mltrust.operations.fingerprint import fingerprint
 
 _BATCH = 65_536
 _T = TypeVar("_T")
@@ -27,7 +28,7 @@ def main() -> None:
     segments, cutting = _timed(lambda: list(_cut(files, source, means.readers)))
     batches = [segments[begin : begin + _BATCH] for begin in range(0, len(segments), _BATCH)]
     _, hashing = _timed(lambda: list(means.engine.digest(batches, source, BLAKE3, means.progress)))
-    reading, together = _timed(lambda: operations.fingerprint(source, means, BLAKE3))
+    reading, together = _timed(lambda: fingerprint(source, means, BLAKE3))
     fresh = replace(reading.manifest)  # a copy that does not know its root yet
     _, tree = _timed(lambda: fresh.root)
     print(json.dumps({"list": listing, "cut": cutting, "hash": hashing, "read": together, "tree": tree}))

@@ -75,26 +75,6 @@ def test_offline_with_a_key_or_a_fingerprint(mltrust, model, proofs, key):
     assert not stranger.home.exists()
 
 
-def scalars(value, place=()):
-    if isinstance(value, dict):
-        for key, below in value.items():
-            yield from scalars(below, (*place, key))
-    elif isinstance(value, list):
-        for index, below in enumerate(value):
-            yield from scalars(below, (*place, index))
-    else:
-        yield place, value
-
-
-def edited(document, place, value):
-    copy = json.loads(json.dumps(document))
-    below = copy
-    for step in place[:-1]:
-        below = below[step]
-    below[place[-1]] = value
-    return copy
-
-
 def other(value):
     if isinstance(value, str):
         if not value:
@@ -106,13 +86,13 @@ def other(value):
 
 
 @pytest.mark.parametrize("which", ["tensor", "file"])
-def test_every_edited_value_is_refused(mltrust, proofs, key, which):
+def test_every_edited_value_is_refused(mltrust, proofs, key, which, edits):
     document = json.loads(proofs[which].read_text())
-    places = [place for place, _ in scalars(document)]
-    commands = []
-    for number, (place, value) in enumerate(scalars(document)):
+    places, commands = [], []
+    for number, (place, copy) in enumerate(edits(document, lambda value: [other(value)])):
+        places.append(place)
         path = mltrust.cwd / f"edited-{number}.json"
-        path.write_text(json.dumps(edited(document, place, other(value))))
+        path.write_text(json.dumps(copy))
         commands.append(("check", path, "--key", key))
     results = mltrust.many(commands)
     accepted = [places[number] for number, done in enumerate(results) if done.code not in (1, 3)]

@@ -89,7 +89,7 @@ class TestVerify:
         (kept / "mltrust.seal.records").unlink()
         told = self.verified(mltrust, kept)
         assert told.code == 1
-        assert "rows cannot be named: sealed without --records keep" in told.out
+        assert "rows cannot be named: no record store beside the seal (seal with --records keep); diff with" in told.out
 
     def test_a_file_has_its_store_beside_it(self, mltrust, data):
         file = data / "train.jsonl"
@@ -175,7 +175,7 @@ class TestDiff:
         (kept / "mltrust.seal.records").unlink()
         change, told = differ(seals[0], other)
         assert change["rows"] is None
-        assert "rows cannot be named: sealed without --records keep" in told
+        assert "rows cannot be named: no record store beside the seal (seal with --records keep); diff with" in told
 
     def test_rewritten(self, differ, data, after):
         change, told = differ(data, after(jsonl(ROWS, "\r\n")))
@@ -213,12 +213,12 @@ class TestDiff:
         assert differ(data, after(jsonl(ROWS[:9])), "--limit", 0)[0]["rows"]["listed"] == []
 
     def test_preview_is_escaped(self, differ, data, after):
-        change, told = differ(data, after(jsonl(edited(3, "x")).replace('"x"', '"\x1b[2J"')), "--preview")
+        change, told = differ(data, after(jsonl(edited(3, "x\n")).replace('"x', '"\x1b[2J')), "--preview")
         (row,) = change["rows"]["listed"]
         assert row["text_before"] == json.dumps(ROWS[2])
-        assert row["text_after"] == '{"id": 3, "text": "\x1b[2J"}'
+        assert row["text_after"] == '{"id": 3, "text": "\x1b[2J\\n"}'
         assert "\x1b" not in told
-        assert r'+ {"id": 3, "text": "\x1b[2J"}' in told
+        assert r'+ {"id": 3, "text": "\x1b[2J\n"}' in told
 
 
 class TestKeys:
@@ -231,6 +231,7 @@ class TestKeys:
         change, told = differ(data, other, "--key-column", "id")
         assert listed(change["rows"]) == [("changed", 1, 3), ("changed", 2, 2), ("added", None, 1)]
         assert [row["key"] for row in change["rows"]["listed"]] == ["1", "2", "500"]
+        assert "changed  row 1, now 3, id 1\n" in told
         assert (change["rows"]["key_column"], "paired by id" in told) == ("id", True)
 
     @pytest.mark.parametrize(
@@ -287,7 +288,7 @@ def test_samples_of_an_archive_are_named(mltrust, differ):
         ("changed", 3, "s2"),
         ("removed", 4, "s3"),
     ]
-    assert "changed  row 3  s2" in told
+    assert "changed  row 3, named s2" in told
     assert mltrust("seal", folders[0], "--no-anchor", "--records", "keep").code == 0
     archive(folders[0] / "shard.tar", samples)
-    assert "changed  row 3  s2" in mltrust("verify", folders[0], "--content-only").out
+    assert "changed  row 3, named s2" in mltrust("verify", folders[0], "--content-only").out

@@ -1,6 +1,7 @@
 """What a command loads before it works: never measured in seconds, but in what is there when it ends."""
 
 import ast
+from importlib.util import find_spec
 
 import pytest
 
@@ -17,7 +18,31 @@ finally:
 DRAWING = {"rich.console", "rich.text", "rich.progress"}
 CHOOSING = {"pathspec"}  # the default patterns do without
 ASKING = {"mltrust.opening", "mltrust.configuration", "mltrust.core.note", "cryptography", "tomllib", "getpass"}
+RECORDS = {
+    "mltrust.beside.new_salts",
+    "mltrust.beside.tombstones",
+    "mltrust.comparing",
+    "mltrust.core.expectations",
+    "mltrust.core.record_index",
+    "mltrust.core.row_difference",
+    "mltrust.disk.records",
+    "mltrust.disk.salts",
+    "mltrust.operations.check",
+    "mltrust.operations.diff",
+    "mltrust.operations.erase",
+    "mltrust.operations.expectations",
+    "mltrust.operations.prove",
+    "mltrust.operations.prove_records",
+    "mltrust.readers.records.archive",
+    "mltrust.readers.records.compressed",
+    "mltrust.readers.records.parquet.footer",
+    "mltrust.readers.records.parquet.schema",
+    "mltrust.statements.erasure",
+}
+BESIDE = {"mltrust.beside.store", "mltrust.disk.digest_cache"}
+VERIFYING = {"mltrust.operations.verify", "mltrust.operations.rows"}
 OTHERS = {"numpy", "safetensors", "git", "dask", "mltrust.anchors.ledger", "mltrust.cli.ledger", "mltrust.cli.ethereum"}
+PLAIN = DRAWING | CHOOSING | ASKING | RECORDS | OTHERS  # what no command needs for a plain model
 
 
 def loaded(mltrust, *arguments):
@@ -29,9 +54,12 @@ def loaded(mltrust, *arguments):
 @pytest.mark.parametrize(
     ("arguments", "never"),
     [
-        (["fingerprint"], DRAWING | CHOOSING | ASKING | OTHERS | {"mltrust.cli.verify", "mltrust.renderers.text"}),
-        (["verify", "--content-only"], DRAWING | CHOOSING | ASKING | OTHERS | {"mltrust.cli.seal"}),
-        (["seal", "--no-anchor"], DRAWING | CHOOSING | ASKING | OTHERS | {"mltrust.cli.verify"}),
+        (
+            ["fingerprint"],
+            PLAIN | BESIDE | VERIFYING | {"mltrust.cli.verify", "mltrust.renderers.text"},
+        ),
+        (["verify", "--content-only"], PLAIN | {"mltrust.cli.seal"}),
+        (["seal", "--no-anchor"], PLAIN | VERIFYING | {"mltrust.cli.verify"}),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",
 )
@@ -50,6 +78,10 @@ def test_what_is_left_out_above_is_loaded_where_it_is_needed(mltrust, model):
     always = ASKING - {"getpass", "tomllib"}  # where coverage is measured, tomllib is there before
     assert (DRAWING - {"rich.progress"}) | always | {"mltrust.anchors.ledger"} <= found
     assert loaded(mltrust, "fingerprint", str(model), "--exclude", "*.txt") >= CHOOSING
+
+
+def test_what_plain_models_do_without_are_real_modules():
+    assert all(find_spec(name) for name in RECORDS | BESIDE | VERIFYING)
 
 
 def test_importing_the_library_builds_no_model(mltrust):

@@ -45,6 +45,21 @@ def test_the_same_fingerprint_and_a_seal_that_verifies(artifact, local_cluster, 
     assert "17.json" in out
 
 
+def test_rows_are_told_apart_there_as_here(fill_dataset, tmp_path, local_cluster, mltrust):
+    data, uri = fill_dataset(tmp_path / "data"), uri_of(local_cluster.scheduler_address)
+    here = mltrust("fingerprint", data, "--records-index")
+    assert here[0] == 0
+    assert mltrust("fingerprint", data, "--records-index", "--engine", uri) == here
+    assert here != mltrust("fingerprint", data, "--records", "off", "--engine", uri)
+    code, out, _ = mltrust("seal", data, "--no-anchor", "--engine", uri)
+    assert (code, "6 files, 0 tensors, 12,020 records" in out) == (0, True)
+    (data / "table.csv").write_text('id,text\n1,"open\n')
+    code, out, _ = mltrust("verify", data, "--content-only", "--engine", uri)
+    assert code == 1
+    assert "malformed     table.csv" in out
+    assert "the quote opened in line 2 is never closed" in out
+
+
 def test_whoever_is_interrupted_or_killed(large, machines, start, mltrust, wait_until):
     uri = uri_of(machines.client.scheduler.address)
     command = ("mltrust", "fingerprint", large, "--engine", uri)

@@ -111,22 +111,6 @@ def test_added_files_fail_where_they_belong_to_the_artifact(artifact, by_key):
     assert mltrust.verify(artifact, trust=by_key).verdict is expected
 
 
-def scalars(value, place=()):
-    if isinstance(value, dict | list):
-        for key, below in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from scalars(below, (*place, key))
-    else:
-        yield place, value
-
-
-def edited(text, place, value):
-    document = below = json.loads(text)
-    for step in place[:-1]:
-        below = below[step]
-    below[place[-1]] = value
-    return json.dumps(document)
-
-
 def other(value):
     if isinstance(value, str):
         return ("0" if value[:1] != "0" else "1") + value[1:]
@@ -140,19 +124,19 @@ def accepted(ask):
         return False
 
 
-def test_every_edited_value_of_the_seal_is_refused(frozen, expected, artifact, by_key):
+def test_every_edited_value_of_the_seal_is_refused(frozen, expected, artifact, by_key, edits):
     path = frozen / expected["seal"]
     text = path.read_text(encoding="utf-8")
-    for place, value in scalars(json.loads(text)):
-        path.write_text(edited(text, place, other(value)), encoding="utf-8")
+    for place, copy in edits(json.loads(text), lambda value: [other(value)]):
+        path.write_text(json.dumps(copy), encoding="utf-8")
         assert not accepted(lambda: mltrust.verify(artifact, trust=by_key)), place
 
 
-def test_every_edited_value_of_a_proof_is_refused(frozen, expected, by_key):
+def test_every_edited_value_of_a_proof_is_refused(frozen, expected, by_key, edits):
     for name in expected["proofs"]:
         text = (frozen / name).read_text(encoding="utf-8")
-        for place, value in scalars(json.loads(text)):
-            (frozen / "edited.json").write_text(edited(text, place, other(value)), encoding="utf-8")
+        for place, copy in edits(json.loads(text), lambda value: [other(value)]):
+            (frozen / "edited.json").write_text(json.dumps(copy), encoding="utf-8")
             assert not accepted(lambda: mltrust.check(frozen / "edited.json", trust=by_key)), place
 
 

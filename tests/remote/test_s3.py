@@ -6,6 +6,7 @@ import time
 import pytest
 
 from mltrust import api
+from mltrust.comparing import diff
 from mltrust.configuration import Configuration
 from mltrust.core.digest import BLAKE3
 from mltrust.core.exclusion import DEFAULT_EXCLUDE
@@ -36,7 +37,25 @@ def test_a_bucket_and_a_folder_have_one_fingerprint(model, mltrust):
     there = mltrust("fingerprint", "s3://bucket/models/tiny")
     assert (there.code, there.out, there.err) == (0, here + "\n", "")
     assert str(api.fingerprint("s3://bucket/models/tiny/")) == str(api.fingerprint("S3://bucket/models/tiny")) == here
-    assert api.diff(model, "s3://bucket/models/tiny").changes == ()
+    assert diff(model, "s3://bucket/models/tiny").changes == ()
+
+
+def test_rows_of_a_bucket_and_of_a_folder_have_one_fingerprint(fill_dataset, tmp_path, mltrust, s3):
+    data = fill_dataset(tmp_path / "data")
+    s3.fill(data, "data/")
+    here = mltrust("fingerprint", data, "--records-index")
+    assert here.code == 0
+    assert mltrust("fingerprint", "s3://bucket/data", "--records-index") == here
+    assert mltrust("fingerprint", "s3://bucket/data", "--records", "off") != here
+    assert mltrust("seal", data, "--records", "keep", "--no-anchor").code == 0
+
+    rows = (data / "train.jsonl").read_text().replace('"row 41"', '"row 0"')
+    s3.put("data/train.jsonl", rows.encode())
+    seal = ("--seal", data / "mltrust.seal.json")
+    failed = mltrust("verify", "s3://bucket/data", *seal, "--content-only")
+    assert failed.code == 1
+    assert "changed  row 42" in failed.out
+    assert "changed  row 42" in mltrust("diff", data, "s3://bucket/data").out
 
 
 def test_sealed_there_verified_here_and_the_other_way_round(model, mltrust, s3):
@@ -56,7 +75,7 @@ def test_sealed_there_verified_here_and_the_other_way_round(model, mltrust, s3):
     assert "no seal is kept with s3://bucket/models/tiny" in unsealed.err
     s3.put("models/tiny/mltrust.seal.json", (model.parent / "tiny.seal.json").read_bytes())
     assert mltrust("verify", "s3://bucket/models/tiny").code == 0
-    assert api.diff("s3://bucket/models/tiny/mltrust.seal.json", model).changes == ()
+    assert diff("s3://bucket/models/tiny/mltrust.seal.json", model).changes == ()
 
     s3.put("models/tiny/config.json", b"{}")
     s3.put("models/tiny/more", b"")
@@ -64,7 +83,7 @@ def test_sealed_there_verified_here_and_the_other_way_round(model, mltrust, s3):
     assert failed.code == 1
     assert "config.json" in failed.out
     assert "more" in failed.out
-    assert len(api.diff(model, "s3://bucket/models/tiny").changes) == 2
+    assert len(diff(model, "s3://bucket/models/tiny").changes) == 2
 
 
 def test_one_object(s3, tmp_path):

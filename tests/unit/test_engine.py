@@ -7,11 +7,12 @@ from itertools import islice
 
 import pytest
 
-from mltrust import api, operations
+from mltrust import api
 from mltrust.core.digest import BLAKE3, SHA256
 from mltrust.engines.threads import BLOCK, SMALL, WIDE_BLOCK, ThreadsEngine
 from mltrust.errors import UnreadableError, UsageError
 from mltrust.interfaces import FileEntry, Segment, Silent
+from mltrust.operations.fingerprint import fingerprint, read_found
 from mltrust.testing.memory_source import MemorySource
 
 
@@ -93,7 +94,7 @@ class Tired(ThreadsEngine):
 def test_what_an_engine_leaves_out_is_missed(batches):
     source = MemorySource({f"{number:04}": b"" for number in range(4097)})  # two batches
     means = replace(api.default_means(), engine=Tired(batches))
-    for read in (operations.fingerprint, operations.read_found):
+    for read in (fingerprint, read_found):
         with pytest.raises(UnreadableError, match="ended before all files"):
             read(source, means, BLAKE3)
-    assert operations.fingerprint(source, replace(means, engine=Tired(2)), BLAKE3).manifest.size == 4097
+    assert fingerprint(source, replace(means, engine=Tired(2)), BLAKE3).manifest.size == 4097

@@ -17,9 +17,10 @@ from mltrust.engines.remembering import RememberingEngine
 from mltrust.engines.threads import ThreadsEngine
 from mltrust.errors import ChangedError, FormatError
 from mltrust.interfaces import Segment, Silent, Trust
-from mltrust.operations import Placed, verify
+from mltrust.operations.anchor import Placed
 from mltrust.operations.expectations import Expected, GitBlob
 from mltrust.operations.fingerprint import Reading
+from mltrust.operations.verify import verify
 from mltrust.sources.local import LocalSource
 from mltrust.statements.seal import read_seal
 from mltrust.testing.memory_source import MemorySource

@@ -6,7 +6,6 @@ from hashlib import sha256
 import pytest
 
 from mltrust.core import records
-from mltrust.core.merkle import leaf_hash
 from mltrust.core.record_index import (
     EMPTY_INDEX_ROOT,
     KEY_BITS,
@@ -128,12 +127,11 @@ def test_a_file_is_indexed_in_one_sorted_pass_or_in_many(monkeypatch, at_once):
     monkeypatch.setattr(records, "_RUN", 32 * at_once)
     digests = [sha256(bytes([number // 2])).digest() for number in range(50)]  # each twice
     batch = records.Batch([1] * 50, digests)
-    keys = [leaf_hash(batch.leaf(index).data()) for index in range(50)]
-    tree = records.RecordTree(io.BytesIO(), indexed=True)
+    tree = records.RecordTree(io.BytesIO(), io.BytesIO())
     tree.add(batch.part(0, 20))
     tree.add(batch.part(20, 50))
     found = tree.summary(bytes(32))
-    assert found.index_root == root_by_definition(keys)
+    assert found.index_root == root_by_definition(digests)
     assert records.Summary.unpack(found.pack()) == found
     tree = records.RecordTree(io.BytesIO())
     tree.add(batch)
@@ -141,10 +139,10 @@ def test_a_file_is_indexed_in_one_sorted_pass_or_in_many(monkeypatch, at_once):
 
 
 def test_records_with_names_are_not_indexed():
-    tree = records.RecordTree(io.BytesIO(), indexed=True)
+    tree = records.RecordTree(io.BytesIO(), io.BytesIO())
     tree.add(records.Batch([1], [bytes(32)], ["name"]))
     assert tree.summary(bytes(32)).index_root == b""
-    assert records.RecordTree(io.BytesIO(), indexed=True).summary(bytes(32)).index_root == EMPTY_INDEX_ROOT
+    assert records.RecordTree(io.BytesIO(), io.BytesIO()).summary(bytes(32)).index_root == EMPTY_INDEX_ROOT
 
 
 class TestAttacks:

@@ -192,3 +192,8 @@ def test_a_zero_byte_further_on_is_a_byte_like_any_other(read_records):
     assert read_records(JsonLinesReader(), "a.jsonl", b"a\n" * 2**15 + b"\0\n").leaf.child_size == 2**15 + 1
     with pytest.raises(FormatError, match="zero byte"):
         read_records(JsonLinesReader(), "a.jsonl", b"a\n" * (2**15 - 1) + b"a\0\n")
+
+
+def test_that_all_records_are_wanted_takes_no_room():
+    found = lines.picked([[b"a", b"b"], [b"c"]], range(1, 2**40))
+    assert list(found) == [(1, b"b"), (2, b"c")]

@@ -119,7 +119,8 @@ def read_records(path, data, content, *, index):
         "set_root": sha256(ns(b"mltrust/record-set/1") + u64(len(hashes)) + b"".join(hashes)).hex(),
     }
     said |= {"header": content(header).hex()} if header else {}
-    said |= {"index_root": index_of(sorted(set(hashes))).hex()} if index else {}
+    digests = {content(record) for record in records}
+    said |= {"index_root": index_of(sorted(digests)).hex()} if index else {}
     root = tree(leaves) if leaves else sha256(b"")
     more = {"child_root": root.hex(), "child_size": len(leaves), "records": said}
     return make("records", path, len(data), content(data).hex(), **more)

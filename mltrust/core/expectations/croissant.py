@@ -26,7 +26,7 @@ def read_croissant(document: Mapping[str, Json], where: str) -> Iterator[Publish
     """Yield the files of the distribution; sets of files have no digests, so they are passed over."""
     found = document["distribution"]
     items = found if isinstance(found, list) else [found]
-    repositories = {item.get("@id") for item in items if isinstance(item, dict) and _is_repository(item)}
+    repositories = {str(item.get("@id")) for item in items if isinstance(item, dict) and _is_repository(item)}
     for number, item in enumerate(items):
         if not isinstance(item, dict):
             raise FormatError(where, f"distribution {number} is not an object")
@@ -48,10 +48,10 @@ def _is_repository(item: Mapping[str, Json]) -> bool:
     return _REPOSITORY in _several(item.get("encodingFormat"))
 
 
-def _inside(item: Mapping[str, Json], repositories: Collection[Json]) -> bool:
+def _inside(item: Mapping[str, Json], repositories: Collection[str]) -> bool:
     """Tell whether a file lies inside another one, such as an archive; a repository is not one."""
     containers = [each.get("@id") if isinstance(each, dict) else each for each in _several(item.get("containedIn"))]
-    return any(each is not None and each not in repositories for each in containers)
+    return any(each is not None and str(each) not in repositories for each in containers)
 
 
 def _file(item: Mapping[str, Json], inside: bool, where: str) -> Published:

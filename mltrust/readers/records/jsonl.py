@@ -10,7 +10,6 @@ from mltrust.core.digest import Suite
 from mltrust.core.records import Batch
 from mltrust.errors import FormatError
 from mltrust.interfaces import ArtifactSource, FileEntry, Row
-from mltrust.readers.records.compressed import decompressed
 from mltrust.readers.records.lines import batches, lines, picked, without
 from mltrust.readers.records.reading import MAX_PARSED, RecordFileReader, opened, shown
 from mltrust.readers.records.stream import Stream
@@ -55,6 +54,8 @@ class JsonLinesReader(RecordFileReader):
 
 
 def _lines(stream: Stream) -> Iterator[Sequence[bytes]]:
+    from mltrust.readers.records.compressed import decompressed
+
     return lines(decompressed(stream), stream.file.path)
 
 

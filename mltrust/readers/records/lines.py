@@ -58,7 +58,9 @@ def batches(found: Iterable[Sequence[bytes]], suite: Suite, where: str) -> Itera
 
 def picked(found: Iterable[Sequence[bytes]], wanted: Collection[int]) -> Iterator[tuple[int, bytes]]:
     """Yield the wanted records with their indexes, in order, and ask for none after the last."""
-    indexes, start = sorted(set(wanted)), 0
+    # All records of a file come as a range: as a list they would fill the memory.
+    indexes: Sequence[int] = wanted if isinstance(wanted, range) else sorted(set(wanted))
+    start = 0
     if not indexes:
         return
     for records in found:

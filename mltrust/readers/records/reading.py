@@ -15,7 +15,6 @@ from mltrust.core.leaf import Leaf
 from mltrust.core.manifest import Entry, Manifest
 from mltrust.core.records import SUMMARY_SIZE, Batch, RecordTree, Summary
 from mltrust.core.report import Notice
-from mltrust.disk.records import kept_in
 from mltrust.errors import FormatError, UsageError
 from mltrust.interfaces import ArtifactSource, FileEntry, Parts, Progress, Row, Segment, Silent
 from mltrust.readers.records.stream import Stream
@@ -144,16 +143,30 @@ class RecordDigester:
         One that is blinded has none.
         """
         file, how = segment.file, self.reader.blinding.of(segment.file.path)
-        with self._spool(file) as spool, source.open(file) as found, veiled(how) as veil:
+        with (
+            self._spool(file) as spool,
+            self._index_spool(how) as to_index,
+            source.open(file) as found,
+            veiled(how) as veil,
+        ):
             stream = Stream(found, file, progress, suite.new() if how is None else None)
-            tree = RecordTree(spool, indexed=self.reader.indexed, hashed=veil.hashes)
+            tree = RecordTree(spool, to_index, veil.hashes)
             try:
                 for batch in self.reader.cut(stream, suite):
                     tree.add(batch)
+                    progress.advance(0)  # some libraries read far ahead: who watches may end it here
                 tree.add_hashes(veil.rest())
             except FormatError as error:
                 return Summary(stream.finish(), trouble=error.what).pack()
             return tree.summary(stream.finish()).pack()
+
+    @contextmanager
+    def _index_spool(self, how: Blinded | None) -> Iterator[BinaryIO | None]:
+        if not self.reader.indexed or how is not None:  # digests would give blinded records away
+            yield None
+            return
+        with SpooledTemporaryFile(_IN_MEMORY) as spool:
+            yield cast("BinaryIO", spool)
 
     @contextmanager
     def _spool(self, file: FileEntry) -> Iterator[BinaryIO]:
@@ -161,6 +174,8 @@ class RecordDigester:
             with SpooledTemporaryFile(_IN_MEMORY) as spool:
                 yield cast("BinaryIO", spool)
         else:
+            from mltrust.disk.records import kept_in
+
             with kept_in(self.reader.kept, file.path).open("w+b") as kept:
                 yield kept
 

@@ -7,7 +7,7 @@ follows that dot is its extension (`docs/format.md`).
 from collections.abc import Collection, Iterator
 from hashlib import blake2b
 from itertools import islice
-from typing import ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from mltrust.core.digest import Suite
 from mltrust.core.leaf import ns, u64
@@ -15,9 +15,11 @@ from mltrust.core.names import sort_key
 from mltrust.core.records import Batch
 from mltrust.errors import FormatError
 from mltrust.interfaces import ArtifactSource, FileEntry, Row
-from mltrust.readers.records.archive import Archive, Member
 from mltrust.readers.records.reading import RecordFileReader, opened, shown
 from mltrust.readers.records.stream import BLOCK, Stream
+
+if TYPE_CHECKING:
+    from mltrust.readers.records.archive import Archive, Member
 
 MAX_FILES = 4096
 """Files of one sample: they are put in order in memory."""
@@ -81,6 +83,8 @@ class TarReader(RecordFileReader):
 
 def _samples(stream: Stream, suite: Suite | None = None) -> Iterator[_Sample]:
     """Yield the samples in order; without a suite nothing is hashed."""
+    from mltrust.readers.records.archive import Archive
+
     archive, seen = Archive(stream), set[bytes]()
     sample: _Sample | None = None
     for member in archive.members():
@@ -114,14 +118,14 @@ def _meet(key: str, seen: set[bytes], file: FileEntry) -> None:
     seen.add(short)
 
 
-def _check_room(sample: _Sample, extension: str, member: Member, file: FileEntry) -> None:
+def _check_room(sample: _Sample, extension: str, member: "Member", file: FileEntry) -> None:
     if extension in sample.parts:
         raise FormatError(file.path, f"{ascii(member.path)[:80]} stands in it twice")
     if len(sample.parts) >= MAX_FILES:
         raise FormatError(file.path, f"more than {MAX_FILES:,} files share the key {ascii(sample.key)[:80]}")
 
 
-def _digest(archive: Archive, member: Member, suite: Suite) -> bytes:
+def _digest(archive: "Archive", member: "Member", suite: Suite) -> bytes:
     if member.size <= BLOCK:
         return suite.digest(b"".join(archive.blocks()))
     hasher = suite.new()

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar
 
 from mltrust.errors import FormatError
-from mltrust.readers.records.parquet.schema import columns_of
 from mltrust.readers.records.parquet.table import Table, TableReader, sliced
 from mltrust.readers.records.stream import Anywhere
 
@@ -25,6 +24,8 @@ class ArrowReader(TableReader):
     def table(self, file: Anywhere) -> Table:
         """Open a file or a stream."""
         import pyarrow as pa
+
+        from mltrust.readers.records.parquet.schema import columns_of
 
         where, magic = file.file.path, file.read(len(_FILE))
         if magic.startswith(_FEATHER_1):

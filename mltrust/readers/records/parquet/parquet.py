@@ -4,14 +4,15 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from mltrust.errors import FormatError
-from mltrust.readers.records.parquet.footer import Group, groups_of, longest_repeated, without_arrow
-from mltrust.readers.records.parquet.schema import Type, columns_of
 from mltrust.readers.records.parquet.table import Table, TableReader, rows_at_once, sliced
 from mltrust.readers.records.stream import BLOCK, Anywhere
 
 if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
+
+    from mltrust.readers.records.parquet.footer import Group
+    from mltrust.readers.records.parquet.schema import Type
 
 _MEMORY = 2**29
 
@@ -28,6 +29,9 @@ class ParquetReader(TableReader):
         import pyarrow as pa
         import pyarrow.parquet as pq
 
+        from mltrust.readers.records.parquet.footer import groups_of, without_arrow
+        from mltrust.readers.records.parquet.schema import columns_of
+
         groups = groups_of(file)
         # One column chunk is not read as a whole, and no thread begins to read ahead.
         footer = pq.read_metadata(pa.BufferReader(without_arrow(file)))
@@ -38,7 +42,7 @@ class ParquetReader(TableReader):
 
 
 def _batches(
-    file: Anywhere, found: "pq.ParquetFile", columns: Type, groups: Sequence[Group]
+    file: Anywhere, found: "pq.ParquetFile", columns: "Type", groups: "Sequence[Group]"
 ) -> "Iterator[pa.RecordBatch]":
     for at, group in enumerate(groups):
         seen = 0
@@ -50,8 +54,10 @@ def _batches(
             raise FormatError(file.file.path, f"row group {at} has {seen:,} rows, and says {group.rows:,}")
 
 
-def _step(file: Anywhere, columns: Type, group: Group) -> int:
+def _step(file: Anywhere, columns: "Type", group: "Group") -> int:
     """Return how many rows to read at a time; few, where a few bytes of the file can become many in memory."""
+    from mltrust.readers.records.parquet.footer import longest_repeated
+
     step = rows_at_once(columns, sum(chunk.end - chunk.begin for chunk in group.chunks), group.rows)
     values = max((chunk.values for chunk in group.chunks if chunk.is_bytes), default=0)
     expanded = longest_repeated(file, group) * -(-values // max(group.rows, 1))

@@ -11,14 +11,13 @@ from mltrust.core.records import Batch
 from mltrust.errors import FormatError, MltrustError, UsageError
 from mltrust.interfaces import ArtifactSource, FileEntry, Row
 from mltrust.readers.records.lines import batches, picked
-from mltrust.readers.records.parquet.schema import Type, header
-from mltrust.readers.records.parquet.showing import values
-from mltrust.readers.records.parquet.spelling import row_of
 from mltrust.readers.records.reading import MAX_PARSED, RecordFileReader, opened, shown
 from mltrust.readers.records.stream import Anywhere, Stream
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from mltrust.readers.records.parquet.schema import Type
 
 _RAISED = (ArithmeticError, LookupError, MemoryError, OSError, RuntimeError, TypeError, ValueError)
 _RATIO = 1000
@@ -31,7 +30,7 @@ _MOST_VALUES = 2**18
 class Table(NamedTuple):
     """The columns of a file, as one struct, and its rows, validated in full."""
 
-    columns: Type
+    columns: "Type"
     batches: "Iterator[pa.RecordBatch]"
 
 
@@ -44,6 +43,8 @@ class TableReader(RecordFileReader):
 
     def cut(self, stream: Stream, suite: Suite) -> Iterator[Batch]:
         """Yield the rows; the header is that of the columns."""
+        from mltrust.readers.records.parquet.schema import header
+
         where = stream.file.path
         with self._opened(stream) as table:
             yield Batch([], [], header=suite.digest(header(table.columns)))
@@ -51,6 +52,8 @@ class TableReader(RecordFileReader):
 
     def rows(self, file: FileEntry, source: ArtifactSource, wanted: Collection[int]) -> Iterator[Row]:
         """Yield the wanted rows as JSON objects: bytes in hexadecimal, times and decimals as text."""
+        from mltrust.readers.records.parquet.showing import values
+
         with opened(file, source) as stream, self._opened(stream) as table:
             for index, record in picked(_records(table, file), wanted):
                 if len(record) > MAX_PARSED:
@@ -61,6 +64,8 @@ class TableReader(RecordFileReader):
 
     def spelled(self, texts: Sequence[bytes], file: FileEntry, source: ArtifactSource) -> Sequence[bytes | None]:
         """Return the rows that JSON objects with a value for each column spell; nothing where there are no rows."""
+        from mltrust.readers.records.parquet.spelling import row_of
+
         with opened(file, source) as stream, self._opened(stream) as table:
             batch = next(table.batches, None)
             if batch is None:
@@ -74,13 +79,13 @@ class TableReader(RecordFileReader):
             yield self.table(file)
 
 
-def sliced(batch: "pa.RecordBatch", columns: Type) -> "Iterator[pa.RecordBatch]":
+def sliced(batch: "pa.RecordBatch", columns: "Type") -> "Iterator[pa.RecordBatch]":
     """Yield a valid batch in parts that take bounded memory while they are encoded."""
     step = rows_at_once(columns, batch.get_total_buffer_size(), len(batch))
     return (batch.slice(start, step) for start in range(0, len(batch), step))
 
 
-def rows_at_once(columns: Type, size: int, count: int) -> int:
+def rows_at_once(columns: "Type", size: int, count: int) -> int:
     """Return how many rows to take at a time, where `count` of them have `size` bytes."""
     return max(1, min(_MOST_ROWS, _MOST_VALUES // columns.nodes(), _AT_ONCE * count // max(size, 1)))
 

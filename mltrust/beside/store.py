@@ -5,33 +5,36 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from mltrust import operations
-from mltrust.core.exclusion import RECORDS_NAME, Exclusions
+from mltrust.beside.paths import store_path
 from mltrust.core.manifest import Manifest
 from mltrust.core.report import Notice
-from mltrust.disk.records import RecordHashes, RecordStore, write_store
-from mltrust.errors import UnreadableError, UsageError
+from mltrust.errors import FormatError, UnreadableError, UsageError
 from mltrust.interfaces import Means
-from mltrust.operations.rows import RowSide
+from mltrust.operations.means import is_remote
+
+if TYPE_CHECKING:
+    from mltrust.disk.records import RecordHashes
+    from mltrust.operations.rows import RowSide
 
 
-def store_path(seal: Path) -> Path:
-    """Return where the record store of a seal is kept: `mltrust.seal.records` beside `mltrust.seal.json`."""
-    return seal.with_name(seal.name.removesuffix(".json") + ".records")
-
-
-def store_beside(seal: Path | None, manifest: Manifest) -> RowSide:
+def store_beside(seal: Path | None, manifest: Manifest) -> "RowSide":
     """Return the sealed side of a comparison of rows; a store that is not that of the seal is passed over."""
+    from mltrust.operations.rows import RowSide
+
     if seal is None:
         return RowSide(why="a record store is read beside a seal on this machine only")
     path = store_path(seal)
     if not os.path.lexists(path):
         return RowSide()
+    from mltrust.disk.records import RecordStore
+
     try:
         return RowSide(RecordStore.opened(path, manifest), "")
     except UnreadableError as error:
-        message = f"rows cannot be named: {error}"
+        what = error.what if isinstance(error, FormatError) else str(error)
+        message = f"rows cannot be named: {what}"
         return RowSide(why=str(error), odd=Notice(code="record-store", path=path.name, message=message))
 
 
@@ -41,11 +44,13 @@ class StoreToBe:
 
     means: Means
     beside: Sequence[Path] = ()
-    hashes: RecordHashes | None = None
+    hashes: "RecordHashes | None" = None
 
     def write(self, manifest: Manifest) -> None:
         """Write the store of a seal that is there already: one without its store is as good as one without any."""
         if self.hashes is not None and manifest.record_files:
+            from mltrust.disk.records import write_store
+
             write_store(self.beside[0], manifest.record_files, self.hashes)
 
 
@@ -55,17 +60,10 @@ def store_to_be(seal: Path, means: Means, *, keep: bool) -> Iterator[StoreToBe]:
     if not keep:
         yield StoreToBe(means)
         return
-    if operations.is_remote(means):
+    from mltrust.operations.rows import keeping
+
+    if is_remote(means):
         hint = "Seal with --engine threads, or without --records keep."
         raise UsageError("--records keep: other machines read, and hashes of records stay with them", hint=hint)
-    with operations.keeping(means) as (keeping, side):
-        yield StoreToBe(keeping, (store_path(seal),), side.hashes)
-
-
-def refuse_store(artifact: Path | None, exclude: Sequence[str]) -> None:
-    """Refuse to take the record store of an earlier seal for content: `UsageError` if one would be."""
-    if artifact is None or not artifact.is_dir() or not os.path.lexists(artifact / RECORDS_NAME):
-        return
-    if not Exclusions(exclude).match(RECORDS_NAME, folder=False):
-        hint = f"Seal with --records keep, or delete {artifact / RECORDS_NAME}."
-        raise UsageError("a record store lies in the artifact", hint=hint)
+    with keeping(means) as (keeper, side):
+        yield StoreToBe(keeper, (store_path(seal),), side.hashes)
