@@ -11,9 +11,8 @@ from mltrust.beside.tombstones import put_tombstones
 from mltrust.errors import UsageError
 from mltrust.interfaces import Anchor, ArtifactSource, Means
 from mltrust.operations.blinded_file import BlindedArtifact
-from mltrust.operations.erase import Wanted
+from mltrust.operations.erase import Erased, Wanted
 from mltrust.operations.erase import erase as erase_records
-from mltrust.statements.erasure import Tombstone
 
 
 def erase(
@@ -27,7 +26,7 @@ def erase(
     salts: AnyPath | None = None,
     rewritten: AnyPath | None = None,
     means: Means | None = None,
-) -> Tombstone:
+) -> Erased:
     """Erase records, by their numbers from 1, of a blinded file or folder on this machine; return the tombstone.
 
     Every one of `anchors` publishes it. `rewritten` is the file without the records, where that cannot be made here.

@@ -24,8 +24,11 @@ def seal_path(artifact: Path) -> Path:
 
 
 def seal_file(path: Path) -> Path:
-    """Return the seal file a caller names: the file itself, or the one kept in the folder."""
-    return seal_path(path) if path.is_dir() else path
+    """Return the seal file a caller names: the file itself, or the one kept in the folder or beside the file."""
+    if path.is_dir():
+        return seal_path(path)
+    is_seal = path.name == SEAL_NAME or path.name.endswith(_BESIDE)
+    return path if is_seal or not seal_path(path).exists() else seal_path(path)
 
 
 def sealed_by(path: Path) -> Path | None:

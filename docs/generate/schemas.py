@@ -65,10 +65,16 @@ def schemas() -> dict[str, Json]:
         "diff": _result("diff", "What diff found", base=Difference),
         "sealed": _result(
             "sealed", "What seal did",
-            seal=(str, ...), name=(str, ...), fingerprint=(Hex256, ...), statement=entry["digest"], suite=(str, ...),
+            seal=(str, ...), record_store=(str | None, ...), salts=(str | None, ...),
+            name=(str, ...), fingerprint=(Hex256, ...), statement=entry["digest"], suite=(str, ...),
             root=(Hex256, ...), content_root=hash_or_null, totals=totals, supersedes=(DigestText | None, ...),
             files_not_reread=(int, ...), bytes_not_reread=(int, ...),
             receipts=receipts, published=(list[str], ...), notices=notices,
+        ),
+        "erased": _result(
+            "erased", "What erase did",
+            tombstone=entry["digest"], file=(str, ...), records=(list[Annotated[int, Field(ge=1)]], ...),
+            published=(list[str], ...), already_erased=(bool, ...),
         ),
         "fingerprint": _result(
             "fingerprint", "A fingerprint and what it is made of",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from mltrust.beside.paths import store_path
 from mltrust.core.manifest import Manifest
 from mltrust.core.report import Notice
-from mltrust.errors import FormatError, UnreadableError, UsageError
+from mltrust.errors import UnreadableError, UsageError
 from mltrust.interfaces import Means
 from mltrust.operations.means import is_remote
 
@@ -33,8 +33,7 @@ def store_beside(seal: Path | None, manifest: Manifest) -> "RowSide":
     try:
         return RowSide(RecordStore.opened(path, manifest), "")
     except UnreadableError as error:
-        what = error.what if isinstance(error, FormatError) else str(error)
-        message = f"rows cannot be named: {what}"
+        message = f"rows cannot be named: {str(error).removeprefix(f'{path}: ')}"
         return RowSide(why=str(error), odd=Notice(code="record-store", path=path.name, message=message))
 
 

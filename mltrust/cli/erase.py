@@ -7,7 +7,7 @@ import typer
 
 from mltrust.cli.console import Console
 from mltrust.cli.naming import Publishing, publishing
-from mltrust.cli.options import SaltsOption, speaking
+from mltrust.cli.options import Format, FormatOption, SaltsOption, speaking
 
 
 @speaking
@@ -37,6 +37,7 @@ def erase(
     rewritten: Annotated[
         Path | None, typer.Option("--rewritten", metavar="FILE", help="The file without the records, written by you.")
     ] = None,
+    format_: FormatOption = Format.TEXT,
 ) -> None:
     """Erase records of a blinded artifact; its seal stays good.
 
@@ -54,8 +55,7 @@ def erase(
     """
     from mltrust import erasing
     from mltrust.cli.trusting import open_publishing, own_ledger
-    from mltrust.core.names import count, shown
-    from mltrust.statements.erasure import read_erasure
+    from mltrust.renderers import erased
 
     chosen = anchor or how.given
     anchors = open_publishing(anchor or (), console, how.given, yes=how.yes) if chosen else [own_ledger(console)]
@@ -71,10 +71,8 @@ def erase(
         salts=salts,
         rewritten=rewritten,
     )
-    if not console.quiet:
-        predicate = read_erasure(done.statement)
-        lines = [f"ERASED  {count(len(predicate.records), 'record')} of {shown(predicate.file)}"]
-        lines += [f"  tombstone    {done.statement.digest()}"]
-        lines += [f"  published    {backend.name}" for backend in anchors]
-        lines += ["  Copies, backups and snapshots of the file and of its salts are not reached: erase them, too."]
-        console.result("\n".join(lines))
+    names = [backend.name for backend in anchors]
+    if format_ is Format.JSON:
+        console.result(erased.as_json(done.tombstone, names, before=done.before))
+    elif not console.quiet:
+        console.result(erased.as_text(done.tombstone, names, before=done.before))

@@ -80,7 +80,7 @@ def seal(
       mltrust seal people.jsonl --blind --salts ~/private/people.salts
     """
     from mltrust import api
-    from mltrust.beside.paths import salts_path
+    from mltrust.beside.paths import salts_path, store_path
     from mltrust.cli.home import digest_cache, remote_settings, user_home
     from mltrust.renderers import json_v1, text
 
@@ -116,17 +116,19 @@ def seal(
             blind=blind,
             salts=salts,
         )
-    if blind:
-        console.talk(
-            f"salts in {salts or salts_path(done.path)}: keep them, and to yourself; nothing is verified without"
-        )
+    kept_salts = (salts or salts_path(done.path)) if blind else None
+    if kept_salts:
+        console.talk(f"salts in {kept_salts}: keep them, and to yourself; nothing is verified without")
     if records_index and not done.bundle.manifest.indexed:
         console.talk("note: there is no file of records without names here, so there is no record index")
-    if records is RecordsChoice.KEEP and not done.bundle.manifest.record_files:
+    keep = records is RecordsChoice.KEEP
+    store = store_path(done.path) if keep and done.bundle.manifest.record_files else None
+    if keep and store is None:
         console.talk("note: there is no file of records here, so there is no record store")
     elsewhere = [backend.name for backend in anchors if not backend.carried]
     if format_ is Format.JSON:
-        console.result(json_v1.sealed(done.bundle, str(done.path), done.notices, elsewhere, done.recalled))
+        told = done.bundle, str(done.path), done.notices, elsewhere, done.recalled
+        console.result(json_v1.sealed(*told, beside=(store, kept_salts)))
     elif not console.quiet:
         console.result(text.sealed(done.bundle, str(done.path), done.notices, elsewhere, done.recalled))
 

@@ -154,6 +154,10 @@ class BlindedFile:
         walk, _ = self._walked(self.file, self.sealed.source, {**self.before, **gone})
         return walk.amounts_to(self.leaf)
 
+    def has_lost_salts(self, gone: Iterable[int]) -> bool:
+        """Tell whether the salts of what is `gone` are erased."""
+        return _are_erased(self.salts, gone)
+
     @contextmanager
     def without(self, gone: Mapping[int, bytes], rewritten: Path | None) -> Iterator[Left]:
         """Write what is left of the file without what is `gone`, and check that it leads to the sealed root."""
@@ -192,11 +196,14 @@ class BlindedFile:
 def _finished(tombstone: Tombstone, leaf: Leaf, kept: Kept) -> Mapping[int, bytes]:
     """Return what a tombstone says is gone of a file; `UsageError` if that was not finished."""
     predicate = read_erasure(tombstone.statement)
-    if kept.salts is not None:
-        with kept.salts[predicate.file].opened() as take:
-            if any(take(index, 1) != NO_SALT for index in tombstone.erased):
-                raise UsageError("another erasure was begun and is not finished", hint=again(tombstone))
+    if kept.salts is not None and not _are_erased(kept.salts[predicate.file], tombstone.erased):
+        raise UsageError("another erasure was begun and is not finished", hint=again(tombstone))
     return tombstone.erased if predicate.file == leaf.name else {}
+
+
+def _are_erased(salts: KeptSalts, indexes: Iterable[int]) -> bool:
+    with salts.opened() as take:
+        return all(take(index, 1) == NO_SALT for index in indexes)
 
 
 def _other_name(file: FileEntry, path: Path, source: ArtifactSource) -> str | None:

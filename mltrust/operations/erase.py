@@ -35,7 +35,15 @@ class Wanted:
     rewritten: Path | None = None
 
 
-def erase(sealed: BlindedArtifact, wanted: Wanted, anchors: Sequence[Anchor], means: Means) -> Tombstone:
+@dataclass(frozen=True)
+class Erased:
+    """What became of an erasure: its tombstone, and whether all was done `before`, so that nothing was left to do."""
+
+    tombstone: Tombstone
+    before: bool
+
+
+def erase(sealed: BlindedArtifact, wanted: Wanted, anchors: Sequence[Anchor], means: Means) -> Erased:
     """Erase records, or finish what was begun; return the tombstone.
 
     1. The seal must be whole, its salts here, and its tombstones must not contradict it.
@@ -62,12 +70,13 @@ def erase(sealed: BlindedArtifact, wanted: Wanted, anchors: Sequence[Anchor], me
         case.check_unchanged()  # to publish may have taken long
         others = sealed.kept.tombstones
         new = [tombstone if each is begun else each for each in others] if begun else [*others, tombstone]
+        before = lost and list(others) == new and case.has_lost_salts(gone)
         if list(others) != new:
             sealed.write(new)
         erase_salts(case.salts, gone)  # 6
         if left is not None:
             left.replace_file()  # 7
-    return tombstone
+    return Erased(tombstone, before)
 
 
 def _checked(sealed: BlindedArtifact) -> Mapping[str, KeptSalts]:

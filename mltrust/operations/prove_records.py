@@ -205,10 +205,9 @@ class _Search:
         leaves = self._leaves(asked)
         for each in asked:
             if each not in leaves:
-                hint = "Only of bytes can it be said that no record has them."
-                raise UsageError(
-                    f"{each[:80]!a} does not say which bytes a record of {self.sealed.name!a} has", hint=hint
-                )
+                text = each[:80].decode("utf-8", "replace")
+                hint = "Give the row as it stands in the file; of Parquet and Arrow, a JSON object with every column."
+                raise UsageError(f"{text!a} does not say which bytes a record of {self.sealed.name!a} has", hint=hint)
         digests = [bytes(found.digests[at : at + DIGEST_SIZE]) for at in range(0, len(found.digests), DIGEST_SIZE)]
         digests.sort()
         index_root, ways = paths(digests, [leaf.digest for leaf in leaves.values()])

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from mltrust.core.bundle import Bundle
 from mltrust.core.canonical import Json
@@ -35,11 +36,26 @@ def difference(found: Difference) -> str:
     return document("diff", found.to_json())
 
 
-def sealed(bundle: Bundle, path: str, notices: Iterable[Notice], elsewhere: Iterable[str], recalled: Recalled) -> str:
-    """Return what `seal` did; `elsewhere` are the anchors that hold their evidence, `recalled` is what was not read."""
+def sealed(
+    bundle: Bundle,
+    path: str,
+    notices: Iterable[Notice],
+    elsewhere: Iterable[str],
+    recalled: Recalled,
+    *,
+    beside: tuple[Path | None, Path | None] = (None, None),
+) -> str:
+    """Return what `seal` did.
+
+    `elsewhere` are the anchors that hold their evidence, `recalled` is what was not read, `beside` are the record store
+    and the salts that were written, if they were.
+    """
     predicate = read_seal(bundle.statement)
+    record_store, salts = (str(each) if each else None for each in beside)
     fields: dict[str, Json] = {
         "seal": path,
+        "record_store": record_store,
+        "salts": salts,
         "name": bundle.statement.subject[0].name,
         "fingerprint": predicate.fingerprint().hex(),
         "statement": str(bundle.statement.digest()),

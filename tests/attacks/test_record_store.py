@@ -75,9 +75,15 @@ def test_one_of_another_size_is_passed_over_with_a_word(data, store, lie):
     store.write_bytes(lie(store.read_bytes()))
     report = verified(data)
     assert report.verdict == "verified"
-    assert [(notice.code, notice.path) for notice in report.notices] == [("record-store", store.name)]
+    (notice,) = report.notices
+    assert (notice.code, notice.path, store.name in notice.message) == ("record-store", store.name, False)
+    assert notice.message.startswith("rows cannot be named: ")
     edit(data)
-    assert "rows cannot be named" in note(data)
+    assert note(data) == "rows cannot be named"  # why, the notice says
+    sealed = data / "mltrust.seal.json"
+    shutil.copy(data / FILES[0], data / FILES[1])
+    notes = [change.note for change in mltrust.diff(sealed, data).changes]
+    assert [str(store) in each for each in notes] == [True, False]
 
 
 def test_the_store_of_another_seal(data, store):
@@ -162,7 +168,8 @@ def test_what_is_no_file_is_not_waited_for(data, store, plant):
     store.unlink()
     os.mkfifo(store) if plant == "pipe" else store.symlink_to("/dev/zero")
     edit(data)
-    assert "not a regular file" in note(data)
+    assert note(data) == "rows cannot be named"
+    assert "not a regular file" in verified(data).notices[0].message
 
 
 def test_a_folder_in_its_place_hides_nothing(data, store):

@@ -127,3 +127,18 @@ def test_tensors_and_bytes(mltrust, differ, model, weights, tensors):
     seals = [file.with_name(f"{file.name}.seal.json") for file in (one, two)]
     for before, after in (seals, (seals[0], two), (one, seals[1])):
         assert [part["name"] for part in differ(before, after)[0]["parts"]] == ["layer.0.weight"]
+
+
+def test_the_same_rows_in_two_formats(differ, mltrust):
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet, ipc = pytest.importorskip("pyarrow.parquet"), pytest.importorskip("pyarrow.ipc")
+    for folder, rows in (("before", ROWS), ("after", ROWS), ("other", ROWS[1:])):
+        (mltrust.cwd / folder).mkdir()
+        table = pyarrow.table({key: [row[key] for row in rows] for key in ROWS[0]})
+        parquet.write_table(table, mltrust.cwd / folder / "x.parquet")
+        with ipc.new_file(mltrust.cwd / folder / "x.arrow", table.schema) as written:
+            written.write_table(table)
+    change, told = differ("before/x.parquet", "after/x.arrow")
+    assert (change["note"], change["rows"]) == ("called x.arrow on the other side", None)
+    assert "same rows" in told
+    assert "the formats are different" in differ("before/x.parquet", "other/x.arrow")[0]["note"]

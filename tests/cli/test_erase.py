@@ -216,8 +216,10 @@ def test_an_erasure_that_was_killed_is_finished_by_the_same_command(mltrust, sea
             other = mltrust("erase", sealed, "--record", "1")
             assert other.code == 2
             assert "another erasure" in other.err
-    done = mltrust("erase", sealed, "--record", "7", "--record", "3")
+    done = mltrust("erase", sealed, "--record", "7", "--record", "3", "--format", "json")
     assert done.code == 0, done.err
+    told = done.json()
+    assert [told[key] for key in ("file", "records", "already_erased")] == ["rows.jsonl", [3, 7], False]
     assert lines(sealed) == without(3, 7)
     found = report(mltrust, sealed, 0)
     assert found["scope"]["records_erased"] == 2
@@ -233,7 +235,9 @@ def test_another_anchor_is_added_to_an_erasure_that_is_done(mltrust, sealed, tmp
     erasures = json.loads((tmp_path / "rows.jsonl.seal.erasures.json").read_text())["erasures"]
     assert [len(each["receipts"]) for each in erasures] == [2]
     again = (tmp_path / "rows.jsonl.seal.erasures.json").read_bytes()
-    assert mltrust("erase", sealed, "--record", "2").code == 0
+    assert (
+        "ERASED  1 record of rows.jsonl: already erased, nothing to do" in mltrust("erase", sealed, "--record", 2).out
+    )
     assert (tmp_path / "rows.jsonl.seal.erasures.json").read_bytes() == again
 
 

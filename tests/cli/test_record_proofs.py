@@ -180,6 +180,15 @@ def test_a_single_file(mltrust):
     assert mltrust("check", "p.json", "--content", "c").code == 0
 
 
+def test_a_file_names_the_seal_beside_it(mltrust):
+    (mltrust.cwd / "one.jsonl").write_text("a\nb")
+    assert mltrust("seal", "one.jsonl").code == 0
+    prove = [("prove", name, "--file", "one.jsonl", "--record", 2) for name in ("one.jsonl", "one.jsonl.seal.json")]
+    by_file, by_seal = mltrust.many(prove)
+    assert (by_file.code, by_file.out) == (0, by_seal.out)
+    assert mltrust("show", "one.jsonl").out == mltrust("show", "one.jsonl.seal.json").out
+
+
 def test_a_file_that_changed_proves_nothing(mltrust, data):
     (data / "train.jsonl").write_text("\n".join(LINES))
     questions = (("--record", 1), ("--match", LINES[0]), ("--match", ABSENT))

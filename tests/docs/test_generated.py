@@ -143,7 +143,7 @@ def of_records(run, *as_json):
     found["sealed blind"] = run("seal", "blind.jsonl", "--blind", *as_json)
     found["blind seal"] = (run.folder / "blind.jsonl.seal.json").read_text("utf-8")
     found["blind proof"] = run("prove", "blind.jsonl.seal.json", "--file", "blind.jsonl", "--record", "3")
-    run("erase", "blind.jsonl", "--record", "2", "--reason", "asked to")
+    found["erased"] = run("erase", "blind.jsonl", "--record", "2", "--reason", "asked to", *as_json)
     found["erasures"] = (run.folder / "blind.jsonl.seal.erasures.json").read_text("utf-8")
     found["verified after"] = run("verify", "blind.jsonl", *as_json)
     (run.folder / "before").mkdir()
@@ -219,7 +219,7 @@ def changed(document, place, change):
 
 
 SPARE = {"metadata", "header", "index_root", "absence", ("totals", "records"), ("leaf", "records"), ("leaf", "salt")}
-OF_RECORDS = ["seal of rows", "record proof", "absence", "rows failed", "blind seal", "erasures", "rows diff"]
+OF_RECORDS = ["seal of rows", "record proof", "absence", "rows failed", "blind seal", "erased", "erasures", "rows diff"]
 FREE = {"annotations", "digest", "predicate", "metadata", "evidence"}  # objects with keys of their own choice
 
 

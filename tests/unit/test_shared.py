@@ -102,3 +102,62 @@ stop.set()
 print(len(forks), found == digests_of(1, source, Silent()))
 """
     assert run(script, tmp_path) == ["0", "True"]
+
+
+RECORDS = """
+import signal, threading
+from mltrust.readers.records.jsonl import JsonLinesReader
+(folder / "rows").mkdir()
+for number in range(4):
+    (folder / "rows" / f"{number}.jsonl").write_bytes(b'{"id": %d}\\n' % 10**99 * 40_000)
+source = LocalSource(folder / "rows")
+segments = [segment for file in source.files() for segment in JsonLinesReader().parts(file, source).segments]
+size = sum(segment.length for segment in segments)
+"""
+
+
+@linux
+def test_bytes_that_copies_read_are_heard_of_as_they_are_read(tmp_path):
+    """Each counts once, and none waits for the end of its file; nor is one lost that a copy was killed over."""
+    script = """
+class Steps(Tally):
+    most = 0
+    def advance(self, size):
+        super().advance(size)
+        self.most = max(self.most, size)
+class Deadly(LocalSource):
+    first = os.getpid()
+    def open(self, file, offset=0, length=None):
+        if os.getpid() != self.first and file.path == "0.jsonl":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().open(file, offset, length)
+whole = [each.by.digest(each, source, BLAKE3, Silent()) for each in segments]
+for read in (source, Deadly(folder / "rows")):
+    steps = Steps()
+    [found] = ThreadsEngine(3).digest([segments], read, BLAKE3, steps)
+    print(found == whole, steps.done == size, steps.most < segments[0].length, len(forks))
+"""
+    assert run(RECORDS + script, tmp_path) == ["True", "True", "True", "2", "True", "True", "True", "4"]
+
+
+@linux
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_an_interrupt_waits_for_no_file_of_records(tmp_path, jobs):
+    """Whether threads are at it, or copies that hear of no interrupt themselves."""
+    script = f"""
+class Interrupted(Tally):
+    def advance(self, size):
+        super().advance(size)
+        if self.done == size:
+            os.kill(os.getpid(), signal.SIGINT)
+tally = Interrupted()
+try:
+    list(ThreadsEngine({jobs}).digest([segments], source, BLAKE3, tally))
+except KeyboardInterrupt:
+    print(tally.done < segments[0].length, threading.active_count())
+try:
+    os.waitpid(-1, os.WNOHANG)
+except ChildProcessError:
+    print("no copy left")
+"""
+    assert run(RECORDS + script, tmp_path) == ["True", "1", "no", "copy", "left"]
