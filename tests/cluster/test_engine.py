@@ -45,7 +45,7 @@ def test_uris_and_what_they_mean():
 @pytest.mark.parametrize("answer", [None, "0" * 64, bytes(63), bytes(65), [bytes(32)] * 2, bytearray(64)])
 def test_answers_that_are_not_digests(answer):
     with pytest.raises(UnreadableError, match="not the digests"):
-        unpack(answer, 2)
+        unpack(answer, [Segment(FileEntry("a", 1, ()), 0, 1)] * 2)
 
 
 @pytest.mark.parametrize("error", [ArtifactError("a\x1b", "b", hint="c"), FormatError("a", "b"), UsageError("a")])

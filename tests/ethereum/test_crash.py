@@ -13,6 +13,7 @@ import pytest
 
 from mltrust import Outcome, api
 from mltrust.anchors.ethereum.proof import contract
+from mltrust.sealfile import read_seal_file
 
 KILLS = int(os.environ.get("MLTRUST_KILLS", "8"))
 
@@ -61,7 +62,7 @@ def test_killed_at_random_instants(anvil, deployed, between, tmp_path):
         with made.start("anchor", *pair, "--to", "ethereum:local", **quiet) as process:
             time.sleep(chance.uniform(0.4 * whole, 1.1 * whole))
             process.send_signal(signal.SIGKILL)
-        bundles = [api.read_seal_file(seal, whole=True) for seal in pair]
+        bundles = [read_seal_file(seal, whole=True) for seal in pair]
         entries = [entry for entry in made.anchor().journal.everywhere() if entry.holds(bundles[0].statement.digest())]
         written = all(bundle.receipts for bundle in bundles)
         found["written" if written else "journaled" if entries else "nothing"] += 1
@@ -71,7 +72,7 @@ def test_killed_at_random_instants(anvil, deployed, between, tmp_path):
         made.run("ethereum", "resume")
         if entries:  # its story has ended: nothing is left to do but to wait
             for seal in pair:
-                assert len(api.read_seal_file(seal).receipts) == 1
+                assert len(read_seal_file(seal).receipts) == 1
         else:
             assert [seal.read_bytes() for seal in pair] == before[2 * number : 2 * number + 2]
             made.run("anchor", *pair, "--to", "ethereum:local")
@@ -81,7 +82,7 @@ def test_killed_at_random_instants(anvil, deployed, between, tmp_path):
     anvil.mine(3)
     backend = made.anchor()
     for seal in seals:
-        bundle = api.read_seal_file(seal, whole=True)
+        bundle = read_seal_file(seal, whole=True)
         (receipt,) = bundle.receipts
         assert backend.confirm(receipt, bundle.statement.digest()).outcome is Outcome.PASS
     entries = list(backend.journal.everywhere())

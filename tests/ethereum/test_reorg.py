@@ -2,10 +2,11 @@
 
 import pytest
 
-from mltrust import AnchorState, Outcome, api
+from mltrust import AnchorState, Outcome
 from mltrust.anchors.ethereum.sending.journal import Stage
 from mltrust.errors import AnchorError
 from mltrust.interfaces import Submission
+from mltrust.sealfile import read_seal_file
 
 
 def raw_of(made, nonce):
@@ -127,7 +128,7 @@ def test_the_commands_that_mend(anvil, deployed, tmp_path):
     assert "included" in made.run("ethereum", "resume")
     anvil.mine(3)
     assert "VERIFIED" in made.run("verify", tmp_path / "data", *anchored)
-    assert len(api.read_seal_file(seal).receipts) == 1
+    assert len(read_seal_file(seal).receipts) == 1
     assert [stage for _, stage in made.anchor().publishing().status()] == [Stage.FINAL, Stage.FINAL]
 
 

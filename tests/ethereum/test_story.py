@@ -9,6 +9,7 @@ from jsonschema import Draft202012Validator
 from web3 import Web3
 
 from mltrust import Outcome, api
+from mltrust.sealfile import read_seal_file
 
 AUTHOR = ("0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266", "0x7E5F4552091A69125d5DfCb7b8C2659029395Bdf")
 STRANGER = "0x000000000000000000000000000000000000dEaD"
@@ -149,7 +150,7 @@ def test_a_seal_that_went_or_changed_is_left_alone(anvil, deployed, tmp_path):
     assert "1 seal with ethereum:local receipts" in sealer.run("ethereum", "resume")
     assert changed.read_bytes() == before
     assert not gone.exists()
-    assert len(api.read_seal_file(stays).receipts) == 1
+    assert len(read_seal_file(stays).receipts) == 1
     assert sealer.run("ethereum", "resume") == ""
 
 
@@ -181,7 +182,7 @@ def test_a_thousand_seals_in_one_transaction(anvil, deployed, tmp_path):
     assert 22_000 < int(block["gasUsed"], 16) < 25_000
     anvil.mine(3)
     for path, bundle in zip(paths, bundles, strict=True):
-        receipt = api.read_seal_file(path).receipts[0]
+        receipt = read_seal_file(path).receipts[0]
         assert receipt.evidence["batch"]["size"] == 1000
         assert len(receipt.evidence["batch"]["path"]) <= 10
         assert backend.confirm(receipt, bundle.statement.digest()).outcome is Outcome.PASS
