@@ -33,6 +33,7 @@ from mltrust.operations.anchor import Placed
 from mltrust.operations.anchor import anchor as publish
 from mltrust.operations.anchor import refresh as refreshed
 from mltrust.operations.fingerprint import fingerprint as fingerprint_source
+from mltrust.operations.means import with_record_readers
 from mltrust.operations.seal import Labels, parameters_for
 from mltrust.operations.seal import seal as seal_source
 from mltrust.sealfile import SealFile, put, seal_path
@@ -255,10 +256,9 @@ def default_means(
     readers: list[ArtifactReader] = [registry.load("readers", name)() for name in known]
     if not records:
         readers = [reader for reader in readers if not isinstance(reader, RecordReader)]
-    if records_index:
-        readers = [reader.indexing() if isinstance(reader, RecordReader) else reader for reader in readers]
     plug: type[EnginePlug] = registry.load("engines", re.split("[:+]", engine, maxsplit=1)[0])
-    return Means(readers, plug.from_uri(engine, jobs), progress or Silent(), remote or {})
+    means = Means(readers, plug.from_uri(engine, jobs), progress or Silent(), remote or {})
+    return with_record_readers(means, lambda reader: reader.indexing()) if records_index else means
 
 
 def _remembering(means: Means, cache: "DigestCache | None", artifact: Path | None) -> Means:

@@ -10,17 +10,17 @@ from mltrust.errors import UsageError
 
 def salts_path(seal: Path) -> Path:
     """Return where the salts of a seal are kept: `mltrust.seal.salts` beside `mltrust.seal.json`."""
-    return seal.with_name(seal.name.removesuffix(".json") + ".salts")
+    return _beside(seal, ".salts")
 
 
 def erasures_path(seal: Path) -> Path:
     """Return where the tombstones of a seal are kept: `mltrust.seal.erasures.json` beside `mltrust.seal.json`."""
-    return seal.with_name(seal.name.removesuffix(".json") + ".erasures.json")
+    return _beside(seal, ".erasures.json")
 
 
 def store_path(seal: Path) -> Path:
     """Return where the record store of a seal is kept: `mltrust.seal.records` beside `mltrust.seal.json`."""
-    return seal.with_name(seal.name.removesuffix(".json") + ".records")
+    return _beside(seal, ".records")
 
 
 def refuse_store(artifact: Path | None, exclude: Sequence[str]) -> None:
@@ -30,3 +30,7 @@ def refuse_store(artifact: Path | None, exclude: Sequence[str]) -> None:
     if not Exclusions(exclude).match(RECORDS_NAME, folder=False):
         hint = f"Seal with --records keep, or delete {artifact / RECORDS_NAME}."
         raise UsageError("a record store lies in the artifact", hint=hint)
+
+
+def _beside(seal: Path, ending: str) -> Path:
+    return seal.with_name(seal.name.removesuffix(".json") + ending)

@@ -44,7 +44,7 @@ Artifact = Annotated[
     str, typer.Argument(metavar="ARTIFACT", help="A file, a folder, or a URL such as s3://...", show_default=False)
 ]
 SealFile = Annotated[
-    Path, typer.Argument(metavar="SEAL", help="A seal file, or the folder it is kept in.", show_default=False)
+    Path, typer.Argument(metavar="SEAL", help="A seal file, or the file or folder it is kept with.", show_default=False)
 ]
 FormatOption = Annotated[Format, typer.Option("--format", help="How to write the result.")]
 Jobs = Annotated[

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from mltrust.interfaces import Means
     from mltrust.operations.prove_records import Answer, Asked
 
-_MAX_MATCH = 2**26  # bytes of the largest record there is
-
 
 @speaking
 def prove(
@@ -114,16 +112,17 @@ def _end(message: str, hint: str | None, console: Console) -> NoReturn:
 
 def _matched(text: str) -> bytes:
     """Return what --match names: a text, or what a file or stdin holds without the line break at its end."""
+    from mltrust.core.records import MAX_RECORD
     from mltrust.disk.documents import read_document
 
     if text == "-":
-        found = sys.stdin.buffer.read(_MAX_MATCH + 1)
+        found = sys.stdin.buffer.read(MAX_RECORD + 1)
     elif text.startswith("@"):
-        found = read_document(Path(text[1:]), _MAX_MATCH)
+        found = read_document(Path(text[1:]), MAX_RECORD)
     else:
         return os.fsencode(text)
-    if len(found) > _MAX_MATCH:
-        raise UsageError(f"no record has more than {_MAX_MATCH:,} bytes")
+    if len(found) > MAX_RECORD:
+        raise UsageError(f"no record has more than {MAX_RECORD:,} bytes")
     return found.removesuffix(b"\n").removesuffix(b"\r") if found.endswith(b"\n") else found
 
 

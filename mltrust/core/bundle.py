@@ -16,7 +16,7 @@ from pydantic import Field
 from mltrust.core import canonical, layout
 from mltrust.core.manifest import Manifest
 from mltrust.core.model import Document
-from mltrust.core.receipt import MAX_RECEIPTS, Receipt, Signature
+from mltrust.core.receipt import MAX_RECEIPTS, Receipt, Signature, together
 from mltrust.core.rows import ManifestDocument, manifest_from, manifest_text
 from mltrust.core.statement import Statement
 from mltrust.errors import FormatError
@@ -52,8 +52,7 @@ class Bundle:
 
     def with_receipts(self, receipts: tuple[Receipt, ...]) -> Self:
         """Return the bundle with `receipts` added, each once."""
-        new = tuple(receipt for receipt in receipts if receipt not in self.receipts)
-        return replace(self, receipts=self.receipts + new)
+        return replace(self, receipts=together(self.receipts, receipts))
 
     def with_renewed(self, renewed: Sequence[tuple[Receipt, Receipt]]) -> "Bundle":
         """Return the bundle with receipts replaced, given as pairs of old and new; each once."""

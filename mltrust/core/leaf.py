@@ -169,7 +169,7 @@ def _file_packer(length: int) -> Callable[..., bytes]:
 
 
 def record_leaves(sizes: Iterable[int], digests: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield the leaf data of records without names, in a third of the time that `Leaf.data` takes."""
+    """Yield the leaf data of records without names, in a tenth of the time that a `Leaf` and its data take."""
     head, tail, pack = _RECORD_HEAD, _FILE_TAIL, _RECORD.pack
     return (pack(head, size, DIGEST_SIZE, digest, tail) for size, digest in zip(sizes, digests, strict=True))
 

@@ -35,6 +35,11 @@ class Receipt(Document):
     evidence: dict[str, canonical.Json]
 
 
+def together(receipts: tuple[Receipt, ...], more: tuple[Receipt, ...]) -> tuple[Receipt, ...]:
+    """Return `receipts` and those of `more` that are not among them."""
+    return receipts + tuple(receipt for receipt in more if receipt not in receipts)
+
+
 class EvidenceDocument(Document):
     """The base of what the anchors of one kind write into receipts; `called` names such a receipt in errors."""
 

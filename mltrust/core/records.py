@@ -17,6 +17,9 @@ from mltrust.core.leaf import SALT_SIZE, Entry, Kind, Leaf, Records, blinded_lea
 from mltrust.core.merkle import Crown, leaf_hashes
 from mltrust.errors import FormatError, MalformedError
 
+MAX_RECORD = 2**26
+"""Bytes of the largest record: one has to be in memory as a whole."""
+
 _SET_TAG = ns(b"mltrust/record-set/1")
 _RUN = 2**20 * DIGEST_SIZE  # sorted at once; a hash takes 100 bytes meanwhile
 _MANY = 2**25

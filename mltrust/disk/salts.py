@@ -85,6 +85,12 @@ def erase_salts(salts: KeptSalts, indexes: Iterable[int]) -> None:
         raise WriteError(f"{salts.path}: cannot be written: {error.strerror or error}") from error
 
 
+def salts_left(salts: KeptSalts, indexes: Iterable[int]) -> list[int]:
+    """Return those of some records, by index, whose salts are not erased."""
+    with salts.opened() as take:
+        return [index for index in indexes if take(index, 1) != NO_SALT]
+
+
 def _with_magic(blocks: Iterable[bytes]) -> Iterator[bytes]:
     yield MAGIC
     yield from blocks

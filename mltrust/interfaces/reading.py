@@ -146,7 +146,10 @@ class Parts(Protocol):
 
 
 class ArtifactReader(Protocol):
-    """Knows one file format and cuts its files into segments that tile them exactly."""
+    """Knows one file format and cuts its files into segments that tile them exactly.
+
+    A plug may inherit from this class: what has a body here is right for most.
+    """
 
     name: ClassVar[str]
     version: ClassVar[int]
@@ -159,11 +162,17 @@ class ArtifactReader(Protocol):
     def parts(self, file: FileEntry, source: ArtifactSource) -> Parts:
         """Cut `file`; raise `FormatError` if it is not well-formed."""
 
-    def inspect(self, manifest: Manifest, files: Sequence[FileEntry], source: ArtifactSource) -> Iterator[Notice]:
+    def inspect(
+        self,
+        manifest: Manifest,  # noqa: ARG002  # for whoever looks, like the next two
+        files: Sequence[FileEntry],  # noqa: ARG002  # the same
+        source: ArtifactSource,  # noqa: ARG002  # the same
+    ) -> Iterator[Notice]:
         """Look across an artifact before it is sealed: yield what is worth knowing, raise what must not be sealed.
 
-        `files` are those with the reader's `endings`; the manifest holds all.
+        `files` are those with the reader's `endings`; the manifest holds all. Most readers look for nothing.
         """
+        return iter(())
 
 
 class Row(NamedTuple):

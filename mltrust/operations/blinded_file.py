@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mltrust.core.blinding import NO_SALT, Blinded, Veil, veiled
+from mltrust.core.blinding import Blinded, Veil, veiled
 from mltrust.core.bundle import Bundle
 from mltrust.core.digest import DIGEST_SIZE, Suite, suite_named
 from mltrust.core.exclusion import TEMP_PREFIX
@@ -16,12 +16,13 @@ from mltrust.core.merkle import Crown
 from mltrust.core.names import count
 from mltrust.core.records import Batch
 from mltrust.disk.documents import sync_folder, write_new
-from mltrust.disk.salts import KeptSalts
+from mltrust.disk.salts import KeptSalts, salts_left
 from mltrust.errors import ArtifactError, UsageError, WriteError
-from mltrust.interfaces import ArtifactSource, FileEntry, Means, RecordReader
+from mltrust.interfaces import ArtifactSource, FileEntry, Means, RecordReader, Segment
 from mltrust.operations.blinding import Kept
 from mltrust.operations.erasures import again
 from mltrust.operations.means import record_reader, sealed_readers
+from mltrust.operations.measure import blocks
 from mltrust.statements.erasure import Tombstone, read_erasure
 from mltrust.statements.seal import read_seal
 
@@ -156,7 +157,7 @@ class BlindedFile:
 
     def has_lost_salts(self, gone: Iterable[int]) -> bool:
         """Tell whether the salts of what is `gone` are erased."""
-        return _are_erased(self.salts, gone)
+        return not salts_left(self.salts, gone)
 
     @contextmanager
     def without(self, gone: Mapping[int, bytes], rewritten: Path | None) -> Iterator[Left]:
@@ -174,11 +175,11 @@ class BlindedFile:
     def _write(self, temporary: Path, gone: Iterable[int], rewritten: Path | None) -> None:
         if rewritten is None:
             place = Veil(erased=self.before).place
-            blocks = self.reader.without(self.file, self.sealed.source, {place(index) for index in gone})
+            left = self.reader.without(self.file, self.sealed.source, {place(index) for index in gone})
         else:
-            blocks = _blocks(self.sealed.open_file(rewritten))
+            left = _blocks(self.sealed.open_file(rewritten))
         try:
-            write_new(temporary, blocks, self.path.stat().st_mode & 0o777)
+            write_new(temporary, left, self.path.stat().st_mode & 0o777)
         except OSError as error:
             raise WriteError(f"{temporary}: cannot be written: {error.strerror or error}") from error
 
@@ -196,14 +197,9 @@ class BlindedFile:
 def _finished(tombstone: Tombstone, leaf: Leaf, kept: Kept) -> Mapping[int, bytes]:
     """Return what a tombstone says is gone of a file; `UsageError` if that was not finished."""
     predicate = read_erasure(tombstone.statement)
-    if kept.salts is not None and not _are_erased(kept.salts[predicate.file], tombstone.erased):
+    if kept.salts is not None and salts_left(kept.salts[predicate.file], tombstone.erased):
         raise UsageError("another erasure was begun and is not finished", hint=again(tombstone))
     return tombstone.erased if predicate.file == leaf.name else {}
-
-
-def _are_erased(salts: KeptSalts, indexes: Iterable[int]) -> bool:
-    with salts.opened() as take:
-        return all(take(index, 1) == NO_SALT for index in indexes)
 
 
 def _other_name(file: FileEntry, path: Path, source: ArtifactSource) -> str | None:
@@ -218,8 +214,4 @@ def _other_name(file: FileEntry, path: Path, source: ArtifactSource) -> str | No
 
 def _blocks(source: ArtifactSource) -> Iterator[bytes]:
     (file,) = source.files()
-    buffer, position = memoryview(bytearray(2**20)), 0
-    with source.open(file) as opened:
-        while size := opened.read_into(buffer, position):
-            position += size
-            yield bytes(buffer[:size])
+    return blocks(source, Segment(file, 0, file.size), file.size)

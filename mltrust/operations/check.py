@@ -7,6 +7,7 @@ from mltrust.core.digest import Suite, suite_named
 from mltrust.core.manifest import Kind, Leaf
 from mltrust.core.names import count
 from mltrust.core.proof import Proof, broken_level
+from mltrust.core.records import MAX_RECORD
 from mltrust.core.report import Check, CheckKind, Outcome, Report, Scope
 from mltrust.errors import FormatError
 from mltrust.interfaces import ArtifactReader, ArtifactSource, FileEntry, Means, RecordReader, Trust
@@ -15,7 +16,6 @@ from mltrust.operations.verify import receipts_elsewhere, vouching
 from mltrust.statements.seal import read_seal
 
 _LINE_ENDS = (b"\n", b"\r\n")
-_MAX_LINE = 2**26 + 2  # bytes: those of the largest record, and its line break
 
 
 def check(proof: Proof, trust: Trust, content: ArtifactSource | None, means: Means) -> Report:
@@ -131,7 +131,7 @@ class _Given:
 
     def _as_a_line(self, target: Leaf, file: FileEntry) -> Iterator[Leaf]:
         """Yield a record that the file is, but for the line break at its end."""
-        if target.kind is not Kind.RECORD or file.size > _MAX_LINE:
+        if target.kind is not Kind.RECORD or file.size > MAX_RECORD + max(map(len, _LINE_ENDS)):
             return
         data = self.source.read(file, 0, file.size)
         for end in _LINE_ENDS:

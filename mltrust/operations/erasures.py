@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from shlex import quote
 
-from mltrust.core.blinding import NO_SALT
 from mltrust.core.bundle import Bundle
 from mltrust.core.names import count, printable, shown
 from mltrust.core.report import Check, CheckKind, Outcome
@@ -42,9 +41,9 @@ def _left(tombstone: Tombstone, kept: Kept) -> list[int]:
     """Return the indexes of erased records whose salts are still there."""
     if kept.salts is None:
         return []
-    predicate = read_erasure(tombstone.statement)
-    with kept.salts[predicate.file].opened() as take:
-        return [record.index for record in predicate.records if take(record.index, 1) != NO_SALT]
+    from mltrust.disk.salts import salts_left
+
+    return salts_left(kept.salts[tombstone.file], tombstone.erased)
 
 
 def _unfinished(tombstone: Tombstone, left: Sequence[int]) -> Check:

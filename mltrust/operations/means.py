@@ -1,6 +1,6 @@
 """What the caller reads with, made to read as a seal was made or is to be made."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from mltrust.core.blinding import Blinding, away
@@ -35,18 +35,18 @@ def record_reader(file: FileEntry, readers: Sequence[ArtifactReader]) -> RecordR
     raise SealError(f"the seal has records of {file.path!a}, and no reader that reads them")
 
 
+def with_record_readers(means: Means, change: Callable[[RecordReader], ArtifactReader]) -> Means:
+    """Return `means` with what `change` makes of each reader of records."""
+    return replace(means, readers=[change(each) if isinstance(each, RecordReader) else each for each in means.readers])
+
+
 def indexed_as(manifest: Manifest, means: Means) -> Means:
     """Return means that index records if those of `manifest` are indexed: all files of a seal are, or none."""
-    if not manifest.indexed:
-        return means
-    return replace(
-        means, readers=[each.indexing() if isinstance(each, RecordReader) else each for each in means.readers]
-    )
+    return with_record_readers(means, lambda reader: reader.indexing()) if manifest.indexed else means
 
 
 def blinded_means(means: Means, blinding: Blinding) -> Means:
     """Return `means` whose readers of records blind them so; `UsageError` if other machines were to read."""
     if (blinding.files or blinding.secret) and is_remote(means):
         raise away()
-    readers = [each.blinded_by(blinding) if isinstance(each, RecordReader) else each for each in means.readers]
-    return replace(means, readers=readers)
+    return with_record_readers(means, lambda reader: reader.blinded_by(blinding))

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from posixpath import basename
 
+from mltrust.core.json_values import object_of
 from mltrust.core.manifest import Manifest
 from mltrust.core.names import printable
 from mltrust.core.report import Notice
@@ -66,8 +67,4 @@ def _load(file: FileEntry, source: ArtifactSource) -> dict[str, object]:
     """Read a configuration leniently: whether it is well-formed is its loader's affair."""
     if file.size > _MAX_CONFIG:
         return {}
-    try:
-        value = json.loads(source.read(file, 0, file.size))
-    except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
+    return object_of(source.read(file, 0, file.size)) or {}

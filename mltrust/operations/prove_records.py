@@ -4,7 +4,6 @@ No seal lists records, so the file is read again: once, whatever is asked for, a
 found by the JSON value it spells.
 """
 
-import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
@@ -12,7 +11,7 @@ from typing import NamedTuple
 from mltrust.core.blinding import Blinded, Blinding, Veil, veiled
 from mltrust.core.bundle import Bundle
 from mltrust.core.digest import DIGEST_SIZE, Suite, suite_named
-from mltrust.core.json_values import same
+from mltrust.core.json_values import NO_JSON, same, value_of
 from mltrust.core.leaf import Kind, Leaf
 from mltrust.core.merkle import Tree
 from mltrust.core.names import count
@@ -138,8 +137,8 @@ class _Search:
     def look_up(self, asked: Collection[Asked]) -> _Found:
         """Find records by number and by bytes; those that are not there, by their JSON value."""
         found = self._read(asked)
-        missing = {each: _value(each) for each in asked if isinstance(each, bytes) and each not in found.matches}
-        alike = self._alike({each: value for each, value in missing.items() if value is not _NO_JSON})
+        missing = {each: value_of(each) for each in asked if isinstance(each, bytes) and each not in found.matches}
+        alike = self._alike({each: value for each, value in missing.items() if value is not NO_JSON})
         if alike:
             again = self._read([indexes[0] + 1 for indexes in alike.values()])
             for each, indexes in alike.items():
@@ -192,7 +191,7 @@ class _Search:
         index = Veil(erased=self.how.erased if self.how is not None else {}).index
         if values:
             for row in self.reader.rows(self.file, self.source, range(self.sealed.child_size)):
-                here = row.fields if row.fields is not None else _value(row.text.encode("utf-8", "replace"))
+                here = row.fields if row.fields is not None else value_of(row.text.encode("utf-8", "replace"))
                 for asked, value in values.items():
                     if same(here, value):
                         found.setdefault(asked, []).append(index(row.at))
@@ -216,13 +215,3 @@ class _Search:
                 f"the record index that the seal states for {self.sealed.name!a} is not that of its records"
             )
         return {each: Absence.of(leaves[each].digest, ways[leaves[each].digest]) for each in asked}
-
-
-_NO_JSON = object()
-
-
-def _value(text: bytes) -> object:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return _NO_JSON

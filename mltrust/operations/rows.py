@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,7 +17,7 @@ from mltrust.core.report import Notice
 from mltrust.core.row_changes import LIMIT, RowChange, RowChanges, first_of
 from mltrust.errors import UnreadableError
 from mltrust.interfaces import Means, RecordReader, Row
-from mltrust.operations.means import is_remote
+from mltrust.operations.means import is_remote, with_record_readers
 from mltrust.operations.measure import Disk
 
 if TYPE_CHECKING:
@@ -70,8 +70,8 @@ def keeping(means: Means) -> Iterator[tuple[Means, RowSide]]:
     from mltrust.disk.records import KeptHashes
 
     with TemporaryDirectory(prefix="mltrust-") as folder:
-        readers = [each.keeping(Path(folder)) if isinstance(each, RecordReader) else each for each in means.readers]
-        yield replace(means, readers=readers), RowSide(KeptHashes(Path(folder)), "")
+        kept = Path(folder)
+        yield with_record_readers(means, lambda reader: reader.keeping(kept)), RowSide(KeptHashes(kept), "")
 
 
 def with_rows(

@@ -1,12 +1,11 @@
 """Any file, read as a whole."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from mltrust.core.manifest import Entry, Manifest, file_entry
-from mltrust.core.report import Notice
-from mltrust.interfaces import ArtifactSource, FileEntry, Segment
+from mltrust.core.manifest import Entry, file_entry
+from mltrust.interfaces import ArtifactReader, ArtifactSource, FileEntry, Segment
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +24,7 @@ class WholeFile:
         return file_entry(self.file.path, self.file.size, digests[0])
 
 
-class OpaqueReader:
+class OpaqueReader(ArtifactReader):
     """Accepts every file and knows nothing about it."""
 
     name: ClassVar[str] = "opaque"
@@ -39,12 +38,3 @@ class OpaqueReader:
     def parts(self, file: FileEntry, source: ArtifactSource) -> WholeFile:  # noqa: ARG002  # nothing needs to be read
         """Cut nothing."""
         return WholeFile(file)
-
-    def inspect(
-        self,
-        manifest: Manifest,  # noqa: ARG002  # the socket's, like the next two
-        files: Sequence[FileEntry],  # noqa: ARG002  # the same
-        source: ArtifactSource,  # noqa: ARG002  # the same
-    ) -> Iterator[Notice]:
-        """Find nothing: opaque files carry no structure to look into."""
-        return iter(())

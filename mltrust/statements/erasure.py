@@ -15,7 +15,7 @@ from pydantic import Field, ValidationError, model_validator
 from mltrust.core import canonical
 from mltrust.core.bundle import open_document
 from mltrust.core.model import Document, first_surprise
-from mltrust.core.receipt import MAX_RECEIPTS, Receipt, Signature
+from mltrust.core.receipt import MAX_RECEIPTS, Receipt, Signature, together
 from mltrust.core.statement import Hex256, Statement
 from mltrust.errors import FormatError, UsageError
 from mltrust.statements.seal import read_seal
@@ -77,8 +77,7 @@ class Tombstone(Document):
 
     def with_receipts(self, receipts: tuple[Receipt, ...]) -> Self:
         """Return the tombstone with `receipts` added, each once."""
-        new = tuple(receipt for receipt in receipts if receipt not in self.receipts)
-        return self.model_copy(update={"receipts": self.receipts + new})
+        return self.model_copy(update={"receipts": together(self.receipts, receipts)})
 
 
 class ErasuresDocument(Document):

@@ -10,11 +10,11 @@ import zlib
 import pytest
 
 from mltrust.core.digest import BLAKE3
+from mltrust.core.records import MAX_RECORD
 from mltrust.errors import ChangedError, FormatError
 from mltrust.interfaces import FileEntry, Silent
 from mltrust.readers.records.csv import CsvReader
 from mltrust.readers.records.jsonl import JsonLinesReader
-from mltrust.readers.records.reading import MAX_RECORD
 from mltrust.sources.local import LocalSource
 from mltrust.testing.memory_source import MemorySource
 

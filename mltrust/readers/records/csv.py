@@ -8,11 +8,11 @@ from itertools import chain
 from typing import ClassVar
 
 from mltrust.core.digest import Suite
-from mltrust.core.records import Batch
+from mltrust.core.records import MAX_RECORD, Batch
 from mltrust.errors import FormatError
 from mltrust.interfaces import ArtifactSource, FileEntry, Row
 from mltrust.readers.records.lines import batches, check_length, picked, whole_lines, without, without_returns
-from mltrust.readers.records.reading import MAX_PARSED, MAX_RECORD, RecordFileReader, opened, shown
+from mltrust.readers.records.reading import MAX_PARSED, RecordFileReader, opened, shown
 from mltrust.readers.records.stream import Stream
 
 _TAB = ".tsv"
@@ -52,14 +52,9 @@ class CsvReader(RecordFileReader):
         with opened(file, source) as found, opened(file, source) as text:
             yield from without(_records(found), io.BufferedReader(text), {place + 1 for place in places})
 
-    def spelled(
-        self,
-        texts: Sequence[bytes],
-        file: FileEntry,  # noqa: ARG002  # the socket's, like the next
-        source: ArtifactSource,  # noqa: ARG002  # the same
-    ) -> Sequence[bytes | None]:
-        """Return rows as they stand; a JSON object is the values of one, and does not say how they are written."""
-        return [None if text.lstrip().startswith(b"{") else text for text in texts]
+    def spelling(self, text: bytes) -> bytes | None:
+        """Return a row as it stands; a JSON object is the values of one, and does not say how they are written."""
+        return None if text.lstrip().startswith(b"{") else text
 
 
 def _table(stream: Stream) -> tuple[bytes | None, Iterable[Sequence[bytes]]]:

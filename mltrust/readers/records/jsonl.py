@@ -1,20 +1,16 @@
 """JSON Lines: a record is a line, as its bytes are. The JSON in it is not looked into: any change of bytes counts."""
 
 import io
-import json
 from collections.abc import Collection, Iterator, Sequence
 from typing import ClassVar
 
-from mltrust.core.canonical import check_bounds
 from mltrust.core.digest import Suite
+from mltrust.core.json_values import object_of
 from mltrust.core.records import Batch
-from mltrust.errors import FormatError
 from mltrust.interfaces import ArtifactSource, FileEntry, Row
 from mltrust.readers.records.lines import batches, lines, picked, without
 from mltrust.readers.records.reading import MAX_PARSED, RecordFileReader, opened, shown
 from mltrust.readers.records.stream import Stream
-
-_DEPTH = 256  # levels: libraries raise the limit of recursion, and deep JSON then ends the process
 
 
 class JsonLinesReader(RecordFileReader):
@@ -34,7 +30,7 @@ class JsonLinesReader(RecordFileReader):
         """Yield the wanted lines, with their fields where they are JSON objects."""
         with opened(file, source) as stream:
             for index, line in picked(_lines(stream), wanted):
-                yield Row(index, shown(line), _fields(line))
+                yield Row(index, shown(line), object_of(line) if len(line) <= MAX_PARSED else None)
 
     def without(self, file: FileEntry, source: ArtifactSource, places: Collection[int]) -> Iterator[bytes]:
         """Leave lines out of a file that is not compressed."""
@@ -43,29 +39,12 @@ class JsonLinesReader(RecordFileReader):
         with opened(file, source) as found, opened(file, source) as text:
             yield from without(_lines(found), io.BufferedReader(text), places)
 
-    def spelled(
-        self,
-        texts: Sequence[bytes],
-        file: FileEntry,  # noqa: ARG002  # the socket's, like the next
-        source: ArtifactSource,  # noqa: ARG002  # the same
-    ) -> Sequence[bytes | None]:
-        """Return the lines as they stand."""
-        return texts
+    def spelling(self, text: bytes) -> bytes:
+        """Return the line as it stands."""
+        return text
 
 
 def _lines(stream: Stream) -> Iterator[Sequence[bytes]]:
     from mltrust.readers.records.compressed import decompressed
 
     return lines(decompressed(stream), stream.file.path)
-
-
-def _fields(line: bytes) -> dict[str, object] | None:
-    if len(line) > MAX_PARSED:
-        return None
-    try:
-        if line.count(b"[") + line.count(b"{") > _DEPTH:
-            check_bounds(line, "a line", _DEPTH, MAX_PARSED)
-        value = json.loads(line.decode("utf-8-sig"))
-    except (ValueError, RecursionError, FormatError):
-        return None
-    return value if isinstance(value, dict) else None

@@ -5,9 +5,8 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import IO
 
 from mltrust.core.digest import Suite
-from mltrust.core.records import Batch
+from mltrust.core.records import MAX_RECORD, Batch
 from mltrust.errors import FormatError
-from mltrust.readers.records.reading import MAX_RECORD
 
 _HEAD = 2**16
 _AT_ONCE = 2**16  # records: each takes 150 bytes while it is hashed, and may have none itself

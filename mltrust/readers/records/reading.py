@@ -12,15 +12,11 @@ from typing import BinaryIO, ClassVar, Self, cast
 from mltrust.core.blinding import Blinded, Blinding, veiled
 from mltrust.core.digest import Suite
 from mltrust.core.leaf import Leaf
-from mltrust.core.manifest import Entry, Manifest
+from mltrust.core.manifest import Entry
 from mltrust.core.records import SUMMARY_SIZE, Batch, RecordTree, Summary
-from mltrust.core.report import Notice
 from mltrust.errors import FormatError, UsageError
-from mltrust.interfaces import ArtifactSource, FileEntry, Parts, Progress, Row, Segment, Silent
+from mltrust.interfaces import ArtifactReader, ArtifactSource, FileEntry, Parts, Progress, Row, Segment, Silent
 from mltrust.readers.records.stream import Stream
-
-MAX_RECORD = 2**26
-"""Bytes of the largest record: one has to be in memory as a whole."""
 
 MAX_PARSED = 2**20
 """Bytes of the largest record that is taken apart into fields to be shown."""
@@ -29,7 +25,7 @@ _IN_MEMORY = 2**26
 _SHOWN = 4096  # characters
 
 
-class RecordFileReader(ABC):
+class RecordFileReader(ArtifactReader, ABC):
     """A reader of records; a subclass says what a record is. It holds no state of a file, and can be pickled."""
 
     name: ClassVar[str]
@@ -64,15 +60,6 @@ class RecordFileReader(ABC):
             return UnreadParts(file, how, how.sealed)
         return RecordParts(file, self)
 
-    def inspect(
-        self,
-        manifest: Manifest,  # noqa: ARG002  # the socket's, like the next two
-        files: Sequence[FileEntry],  # noqa: ARG002  # the same
-        source: ArtifactSource,  # noqa: ARG002  # the same
-    ) -> Iterator[Notice]:
-        """Find nothing."""
-        return iter(())
-
     def batches(self, file: FileEntry, source: ArtifactSource, suite: Suite) -> Iterator[Batch]:
         """Yield the records of `file` in order."""
         with opened(file, source) as stream:
@@ -96,8 +83,12 @@ class RecordFileReader(ABC):
         file: FileEntry,  # noqa: ARG002  # the socket's, like the next
         source: ArtifactSource,  # noqa: ARG002  # the same
     ) -> Sequence[bytes | None]:
-        """Return nothing: of some formats nobody writes records by hand."""
-        return [None] * len(texts)
+        """Return the records that each text alone spells."""
+        return [self.spelling(text) for text in texts]
+
+    def spelling(self, text: bytes) -> bytes | None:  # noqa: ARG002  # some readers take it as it is
+        """Return the bytes of the record that `text` spells; none, where nobody writes records by hand."""
+        return None
 
     def without(
         self,

@@ -207,10 +207,10 @@ class _Request(urllib.request.Request):
 
 
 class _Holding(urllib.request.AbstractHTTPHandler):
-    def do_open(self, http_class: Any, req: Any, **arguments: Any) -> Any:  # noqa: ANN401  # the library's
+    def do_open(self, http_class: Any, req: Any, **arguments: Any) -> Any:  # noqa: ANN401  # as urllib declares it
         """Open as usual, and let the request know its connection."""
 
-        def made(*args: Any, **others: Any) -> Any:  # noqa: ANN401  # the library's
+        def made(*args: Any, **others: Any) -> Any:  # noqa: ANN401  # as urllib declares it
             connection = http_class(*args, **others)
             connect = connection.connect
 

@@ -143,7 +143,7 @@ def _connect(rpc: Rpc) -> "Web3":
     class Transport(JSONBaseProvider):
         global_ccip_read_enabled = False
 
-        def make_request(self, method: Any, params: Any) -> Any:  # noqa: ANN401  # the library's
+        def make_request(self, method: Any, params: Any) -> Any:  # noqa: ANN401  # as web3 declares it
             ask: Callable[..., object] = rpc.call if method == "eth_sendRawTransaction" else rpc.read
             return {"jsonrpc": "2.0", "id": 1, "result": ask(str(method), *params)}
 

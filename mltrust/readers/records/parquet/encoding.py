@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mltrust.core.records import MAX_RECORD
 from mltrust.errors import FormatError
-from mltrust.readers.records.parquet.schema import is_list
-from mltrust.readers.records.reading import MAX_RECORD
+from mltrust.readers.records.parquet.schema import WIDEST_128, is_list
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -25,7 +25,6 @@ _BINARY = pa.large_binary()
 _NOTHING, _ABSENT, _PRESENT = (pa.scalar(value, _BINARY) for value in (b"", b"\x00", b"\x01"))
 _LARGEST = 2 * MAX_RECORD
 _DAY = 86_400_000
-_WIDEST_128 = 38
 
 
 class _TooLargeError(Exception):
@@ -155,7 +154,7 @@ def _numbers(array: pa.Array) -> pa.Array:
     if pa.types.is_date64(kind):
         return pc.divide(array.cast(pa.int64()), _DAY).cast(pa.int32())
     if pa.types.is_decimal(kind):
-        maker = pa.decimal128 if kind.precision <= _WIDEST_128 else pa.decimal256
+        maker = pa.decimal128 if kind.precision <= WIDEST_128 else pa.decimal256
         return array.cast(maker(kind.precision, kind.scale))
     return array
 

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 _TAG = ns(b"mltrust/columns/1")
 _MAX_DEPTH = 64
+WIDEST_128 = 38
+"""The precision up to which a decimal has 128 bits, and above which it has 256."""
+
 _INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 _SAME = ("null", *_INTEGERS, "float16", "float32", "float64")
 _OTHERS = {"bool": ("bool_",), "date": ("date32", "date64")}

@@ -6,13 +6,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Context, Decimal
 
-from mltrust.readers.records.parquet.schema import Type
+from mltrust.readers.records.parquet.schema import WIDEST_128, Type
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DIGITS = {"s": 0, "ms": 3, "us": 6, "ns": 9}
 _FLOATS = {"float16": ">e", "float32": ">f", "float64": ">d"}
 _EXACT = Context(prec=100)
-_WIDEST_128 = 38
 
 
 def values(record: bytes, columns: Type) -> dict[str, object]:
@@ -67,7 +66,7 @@ class _Cursor:
         return [[self.value(part) for part in kind.parts] for _ in range(self._number(8))]
 
     def _decimal(self, precision: int, scale: int) -> str:
-        number = self._number(16 if precision <= _WIDEST_128 else 32)
+        number = self._number(16 if precision <= WIDEST_128 else 32)
         return format(Decimal(number).scaleb(-scale, _EXACT), "f")
 
     def _time(self, word: str, arguments: list[str]) -> str:
