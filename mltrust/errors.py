@@ -9,9 +9,10 @@ MltrustError
 │   ├── ArtifactError      a file of the artifact is missing, special, unreadable or a bare pointer
 │   │   └── ChangedError       a file changed while it was read
 │   ├── SealError          there is no seal, or its parts contradict each other
-│   └── AnchorError        an anchor cannot be reached or refuses to work
-│       └── ContradictionError     an anchor, or a receipt of it, contradicts itself or what was remembered
-│           └── ForeignReceiptError    a receipt that somebody else gave
+│   ├── AnchorError        an anchor cannot be reached or refuses to work
+│   │   └── ContradictionError     an anchor, or a receipt of it, contradicts itself or what was remembered
+│   │       └── ForeignReceiptError    a receipt that somebody else gave
+│   └── SigningError       whoever should sign did not
 ├── WriteError         a file could not be written; the old one is still there
 └── NotVerifiedError   `Report.require()` on a report that is not VERIFIED
 ```
@@ -103,6 +104,10 @@ class ForeignReceiptError(ContradictionError):
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message, state="unknown-key", hint=hint)
+
+
+class SigningError(UnreadableError):
+    """Whoever should sign did not: an agent, a command or a service that cannot be reached or refuses."""
 
 
 class WriteError(MltrustError):

@@ -14,9 +14,10 @@ from typing import Annotated, BinaryIO, Literal, Self
 from pydantic import Field
 
 from mltrust.core import canonical, layout
+from mltrust.core.dsse import MAX_SIGNATURES, Signature
 from mltrust.core.manifest import Manifest
 from mltrust.core.model import Document
-from mltrust.core.receipt import MAX_RECEIPTS, Receipt, Signature, together
+from mltrust.core.receipt import MAX_RECEIPTS, Receipt, together
 from mltrust.core.rows import ManifestDocument, manifest_from, manifest_text
 from mltrust.core.statement import Statement
 from mltrust.errors import FormatError
@@ -34,7 +35,7 @@ class BundleDocument(Document):
     media_type: Literal["application/vnd.mltrust.seal.v1+json"] = Field(alias="mediaType")
     statement: Statement
     manifest: ManifestDocument
-    signatures: list[Signature]
+    signatures: Annotated[list[Signature], Field(max_length=MAX_SIGNATURES)]
     receipts: Annotated[list[Receipt], Field(max_length=MAX_RECEIPTS)]
 
 
@@ -53,6 +54,15 @@ class Bundle:
     def with_receipts(self, receipts: tuple[Receipt, ...]) -> Self:
         """Return the bundle with `receipts` added, each once."""
         return replace(self, receipts=together(self.receipts, receipts))
+
+    def with_signatures(self, signatures: Sequence[Signature]) -> Self:
+        """Return the bundle with `signatures` added; one of a key that signed before takes the place of its older one.
+
+        Those by certificates have no key that stays: each is kept.
+        """
+        new = {each.keyid for each in signatures if each.material is None}
+        kept = tuple(each for each in self.signatures if each.keyid not in new and each not in signatures)
+        return replace(self, signatures=(*kept, *signatures))
 
     def with_renewed(self, renewed: Sequence[tuple[Receipt, Receipt]]) -> "Bundle":
         """Return the bundle with receipts replaced, given as pairs of old and new; each once."""
@@ -113,6 +123,8 @@ class Bundle:
     def _from(cls, top: dict[str, canonical.Json], where: str, manifest: Manifest | None = None) -> "Bundle":
         if len(_list(top, "receipts", where)) > MAX_RECEIPTS:
             raise FormatError(where, f"more than {MAX_RECEIPTS} receipts")
+        if len(_list(top, "signatures", where)) > MAX_SIGNATURES:
+            raise FormatError(where, f"more than {MAX_SIGNATURES} signatures")
         return cls(
             Statement.from_json(top["statement"], f"{where}: statement"),
             manifest_from(top["manifest"], f"{where}: manifest") if manifest is None else manifest,

@@ -45,14 +45,17 @@ class Document(BaseModel):
 
 
 class SparseDocument(Document):
-    """A document of which the `spare` keys are left out where they have their default: nothing has two spellings."""
+    """A document of which the `spare` keys are left out where they have their default: nothing has two spellings.
+
+    Keys go by their published names.
+    """
 
     spare: ClassVar[frozenset[str]]
 
     @model_serializer(mode="wrap")
     def _without_defaults(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        fields, found = type(self).model_fields, serialize(self)
-        return {key: value for key, value in found.items() if key not in self.spare or value != fields[key].default}
+        defaults = {field.alias or name: field.default for name, field in type(self).model_fields.items()}
+        return {key: value for key, value in serialize(self).items() if key not in self.spare or value != defaults[key]}
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core: Mapping[str, Any], handler: GetJsonSchemaHandler) -> dict[str, Any]:

@@ -12,12 +12,13 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from mltrust.core.bundle import open_document
+from mltrust.core.dsse import Signature
 from mltrust.core.leaf import Records
 from mltrust.core.manifest import Kind, Leaf
 from mltrust.core.merkle import verify_inclusion
 from mltrust.core.model import Document, SparseDocument
 from mltrust.core.names import check_text
-from mltrust.core.receipt import MAX_RECEIPTS, Receipt, Signature
+from mltrust.core.receipt import MAX_RECEIPTS, Receipt
 from mltrust.core.record_index import KEY_BITS, Answer, IndexPath, Step, lookup
 from mltrust.core.statement import Hex256, Statement
 

@@ -1,4 +1,4 @@
-"""Receipts and signatures: what stands beside a statement and is believed only as far as the caller trusts."""
+"""Receipts: what anchors give for a statement, and what is believed only as far as the caller trusts."""
 
 from datetime import UTC, datetime
 from typing import Annotated, ClassVar, Self
@@ -52,10 +52,3 @@ class EvidenceDocument(Document):
             return cls.model_validate(receipt.evidence)
         except ValidationError as error:
             raise FormatError(cls.called, ascii(first_surprise(error)[:200])) from error
-
-
-class Signature(Document):
-    """A DSSE signature over the statement's payload: a hint at the key, and base64."""
-
-    keyid: Annotated[str, Field(max_length=4096)]
-    sig: Annotated[str, Field(max_length=65536)]

@@ -5,6 +5,7 @@ inherits the public contract suite in `mltrust.testing`.
 """
 
 from mltrust.interfaces.anchoring import Anchor, Dialogue, Home, Mute, Quorum, Submission, Trust
+from mltrust.interfaces.exporting import Exporter, Sealing
 from mltrust.interfaces.reading import (
     ArtifactReader,
     ArtifactSource,
@@ -25,6 +26,7 @@ from mltrust.interfaces.reading import (
     SourcePlug,
 )
 from mltrust.interfaces.settings import Settings
+from mltrust.interfaces.signing import SignatureVerifier, Signer
 
 __all__ = [
     "Anchor",
@@ -34,6 +36,7 @@ __all__ = [
     "Digester",
     "Engine",
     "EnginePlug",
+    "Exporter",
     "FileEntry",
     "Home",
     "Means",
@@ -46,8 +49,11 @@ __all__ = [
     "Remembering",
     "RemoteEngine",
     "Row",
+    "Sealing",
     "Segment",
     "Settings",
+    "SignatureVerifier",
+    "Signer",
     "Silent",
     "SourcePlug",
     "Submission",

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from mltrust.core.bundle import Bundle
 from mltrust.core.changes import Change, ChangeKind, changes_between
 from mltrust.core.digest import suite_named
+from mltrust.core.dsse import Signature
 from mltrust.core.names import count, counted
-from mltrust.core.receipt import Receipt, Signature
+from mltrust.core.receipt import Receipt
 from mltrust.core.report import Check, CheckKind, Outcome, Recalled, Report, Scope
 from mltrust.core.statement import Statement
 from mltrust.interfaces import ArtifactSource, Means, Submission, Trust

@@ -14,8 +14,9 @@ from pydantic import Field, ValidationError, model_validator
 
 from mltrust.core import canonical
 from mltrust.core.bundle import open_document
+from mltrust.core.dsse import Signature
 from mltrust.core.model import Document, first_surprise
-from mltrust.core.receipt import MAX_RECEIPTS, Receipt, Signature, together
+from mltrust.core.receipt import MAX_RECEIPTS, Receipt, together
 from mltrust.core.statement import Hex256, Statement
 from mltrust.errors import FormatError, UsageError
 from mltrust.statements.seal import read_seal

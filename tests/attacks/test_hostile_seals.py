@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from mltrust.core.bundle import MEDIA_TYPE, Bundle
 from mltrust.core.digest import BLAKE3, SHA256
+from mltrust.core.dsse import Signature
 from mltrust.core.exclusion import DEFAULT_EXCLUDE
 from mltrust.core.manifest import Kind, Leaf, Manifest, file_entry, safetensors_entry
-from mltrust.core.receipt import Receipt, Signature
+from mltrust.core.receipt import Receipt
 from mltrust.core.report import Outcome, Verdict
 from mltrust.errors import FormatError, UnreadableError, UsageError
 from mltrust.interfaces import Trust

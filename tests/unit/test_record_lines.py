@@ -174,7 +174,7 @@ def test_zstd_that_is_not_installed_is_an_error_that_says_what_to_do(read_record
         ("a.jsonl", '{"a": 1}\n'.encode("utf-16"), "zero byte"),
         ("a.jsonl", b"PK\x03\x04\0\0", "zero byte"),
         ("a.csv", "a,b\n1,2\n".encode("utf-16-le"), "zero byte"),
-        ("a.jsonl.gz", gzip.compress(b"a\0b"), "zero byte"),
+        ("a.jsonl.gz", gzip.compress(b"a\0b", mtime=0), "zero byte"),
         ("a.csv", b'a\n"b\n\n', "quote opened in line 2 is never closed"),
         ("a.csv", b'a\n"b"\n"\n"\n\nc"\n', "quote opened in line 6"),
         ("a.tsv", b'"', "quote opened in line 1"),

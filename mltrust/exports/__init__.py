@@ -1,0 +1,1 @@
+"""Exports: a seal in the formats of others. One file each."""

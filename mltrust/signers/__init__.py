@@ -1,0 +1,1 @@
+"""Signers: keys in files, in agents and behind commands, and identities without keys. One file each."""
