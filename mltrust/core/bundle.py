@@ -14,7 +14,7 @@ from typing import Annotated, BinaryIO, Literal, Self
 from pydantic import Field
 
 from mltrust.core import canonical, layout
-from mltrust.core.dsse import MAX_SIGNATURES, Signature
+from mltrust.core.dsse import MAX_SIGNATURES, Signature, together_signed
 from mltrust.core.manifest import Manifest
 from mltrust.core.model import Document
 from mltrust.core.receipt import MAX_RECEIPTS, Receipt, together
@@ -56,13 +56,8 @@ class Bundle:
         return replace(self, receipts=together(self.receipts, receipts))
 
     def with_signatures(self, signatures: Sequence[Signature]) -> Self:
-        """Return the bundle with `signatures` added; one of a key that signed before takes the place of its older one.
-
-        Those by certificates have no key that stays: each is kept.
-        """
-        new = {each.keyid for each in signatures if each.material is None}
-        kept = tuple(each for each in self.signatures if each.keyid not in new and each not in signatures)
-        return replace(self, signatures=(*kept, *signatures))
+        """Return the bundle with `signatures` added, as `core.dsse.together_signed` does."""
+        return replace(self, signatures=together_signed(self.signatures, signatures))
 
     def with_renewed(self, renewed: Sequence[tuple[Receipt, Receipt]]) -> "Bundle":
         """Return the bundle with receipts replaced, given as pairs of old and new; each once."""

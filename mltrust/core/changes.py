@@ -41,10 +41,11 @@ class ChangeKind(StrEnum):
 class Facts(Document):
     """One side of a change: size in bytes, digest of the bytes (or root of the parts), dtype and shape of a tensor.
 
-    `records` is how many a file of records has.
+    `size` is None where nobody states it: bundles of others give only a hash. `records` is how many a file of records
+    has.
     """
 
-    size: int
+    size: int | None
     digest: str
     dtype: str | None = None
     shape: tuple[int, ...] | None = None
@@ -101,7 +102,7 @@ def changed_bytes(change: Change) -> int:
         return 0
     if change.parts:
         return sum(changed_bytes(part) for part in change.parts)
-    return max(side.size for side in (change.before, change.after) if side is not None)
+    return max((side.size or 0) for side in (change.before, change.after) if side is not None)
 
 
 def rows_of(manifest: Manifest) -> list[tuple[bytes, bytes, int]]:

@@ -9,6 +9,8 @@ from operator import eq, lt
 from typing import NamedTuple, TypeVar, overload
 
 from mltrust.core.digest import DIGEST_SIZE
+from mltrust.core.leaf import Entry, file_entry, file_leaves
+from mltrust.core.merkle import leaf_hashes
 from mltrust.errors import FormatError
 
 _BLOCK = 4096  # files unpacked at a time
@@ -18,15 +20,30 @@ T = TypeVar("T")
 
 
 class Files(NamedTuple):
-    """Some files read as a whole: their paths, sizes in bytes and 32-byte digests, side by side."""
+    """Some files read as a whole: their paths, sizes in bytes and 32-byte digests, side by side.
+
+    So are the SHA-256s of their bytes, 32 bytes each, or there are none.
+    """
 
     paths: Sequence[str]
     sizes: Sequence[int]
     digests: Sequence[bytes]
+    sha256s: Sequence[bytes] = ()
+
+    def entries(self) -> Iterator[Entry]:
+        """Make their entries."""
+        return map(file_entry, *(self if self.sha256s else self[:3]))
+
+    def hashes(self) -> bytes:
+        """Return the hashes of their leaves, side by side."""
+        return leaf_hashes(file_leaves(map(str.encode, self.paths), self.sizes, self.digests))
 
 
 class Columns:
-    """Paths in the order of their UTF-8 bytes, each once; and a size and a digest for each."""
+    """Paths in the order of their UTF-8 bytes, each once; and a size and a digest for each.
+
+    There is a SHA-256 for each, too, or for none.
+    """
 
     def __init__(self, where: str = "manifest") -> None:
         self._where = where
@@ -34,21 +51,29 @@ class Columns:
         self._ends = array("Q")  # of the names, NULs not counted
         self.sizes = array("Q")
         self._digests = bytearray()
+        self._sha256s = bytearray()
         self._last: str | None = None
 
     def __len__(self) -> int:
         return len(self.sizes)
 
+    @property
+    def has_sha256(self) -> bool:
+        """Whether there is a SHA-256 for each."""
+        return bool(self._sha256s)
+
     def extend(self, files: Files) -> None:
         """Add files after the last; `FormatError` if they are out of order or not what they should be."""
-        paths, sizes, digests = files
-        if not len(paths) == len(sizes) == len(digests):
+        paths, sizes, digests, sha256s = files
+        if not len(paths) == len(sizes) == len(digests) or len(sha256s) not in (0, len(paths)):
             raise FormatError(self._where, "paths, sizes and digests do not belong together")
         if not paths:
             return
         self._check_order(paths)
-        if set(map(len, digests)) != {DIGEST_SIZE}:
+        if set(map(len, digests)) != {DIGEST_SIZE} or not set(map(len, sha256s)) <= {DIGEST_SIZE}:
             raise FormatError(self._where, "a digest that has not 32 bytes")
+        if len(self) and self.has_sha256 != bool(sha256s):
+            raise FormatError(self._where, "some entries have a SHA-256 and others have none")
         names = self._terminated(paths)
         lengths = map(len, paths) if names.isascii() else map(len, map(str.encode, paths))
         try:
@@ -60,6 +85,7 @@ class Columns:
         self._names += names
         self.sizes += new_sizes
         self._digests += b"".join(digests)
+        self._sha256s += b"".join(sha256s)
         self._last = paths[-1]
 
     def _check_order(self, paths: Sequence[str]) -> None:
@@ -93,6 +119,10 @@ class Columns:
         """Return one digest."""
         return bytes(self._digests[index * DIGEST_SIZE : (index + 1) * DIGEST_SIZE])
 
+    def sha256(self, index: int) -> bytes:
+        """Return one SHA-256, or nothing where there are none."""
+        return bytes(self._sha256s[index * DIGEST_SIZE : (index + 1) * DIGEST_SIZE])
+
     def find(self, path: str) -> int | None:
         """Return the index of `path`, or None."""
         name = path.encode("utf-8", "surrogatepass")  # what is no valid path is in no manifest
@@ -110,13 +140,11 @@ class Columns:
 
     def files(self, start: int, stop: int) -> Files:
         """Return the files from `start` to before `stop`."""
-        digests = self._digests[start * DIGEST_SIZE : stop * DIGEST_SIZE]
-        return Files(
-            self.paths(start, stop), self.sizes[start:stop], [digest for (digest,) in _DIGEST.iter_unpack(digests)]
-        )
+        digests, sha256s = _unpacked(self._digests, start, stop), _unpacked(self._sha256s, start, stop)
+        return Files(self.paths(start, stop), self.sizes[start:stop], digests, sha256s)
 
     def same(self, start: int, other: "Columns", other_start: int, count: int) -> bool:
-        """Tell whether `count` files here and there are the same in path, size and digest."""
+        """Tell whether `count` files here and there are the same in path, size and digest; SHA-256 is not compared."""
         stop, other_stop = start + count, other_start + count
         return (
             self.sizes[start:stop] == other.sizes[other_start:other_stop]
@@ -130,15 +158,18 @@ class Columns:
         """Yield every index and digest, the last first."""
         for start in reversed(range(0, len(self), _BLOCK)):
             stop = min(start + _BLOCK, len(self))
-            digests = self._digests[start * DIGEST_SIZE : stop * DIGEST_SIZE]
-            found = [digest for (digest,) in _DIGEST.iter_unpack(digests)]
-            yield from zip(range(stop - 1, start - 1, -1), reversed(found), strict=True)
+            yield from zip(range(stop - 1, start - 1, -1), reversed(_unpacked(self._digests, start, stop)), strict=True)
 
     def _begin(self, index: int) -> int:
         return (self._ends[index - 1] if index else 0) + index
 
     def _name(self, index: int) -> bytes:
         return bytes(self._names[self._begin(index) : self._begin(index + 1) - 1])
+
+
+def _unpacked(digests: bytearray, start: int, stop: int) -> list[bytes]:
+    part = digests[start * DIGEST_SIZE : stop * DIGEST_SIZE]
+    return [digest for (digest,) in _DIGEST.iter_unpack(part)]
 
 
 class View(Sequence[T]):

@@ -50,6 +50,16 @@ class Signature(SparseDocument):
         return decoded(self.sig, "signature")
 
 
+def together_signed(signatures: Sequence[Signature], more: Sequence[Signature]) -> tuple[Signature, ...]:
+    """Return `signatures` with `more` added; one of a key that signed before takes the place of its older one.
+
+    Those by certificates have no key that stays: each is kept.
+    """
+    new = {each.keyid for each in more if each.material is None}
+    kept = (each for each in signatures if each.keyid not in new and each not in more)
+    return (*kept, *more)
+
+
 class Envelope(Document):
     """A DSSE envelope: a payload in base64, its type, and its signatures."""
 

@@ -5,7 +5,8 @@ import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from mltrust.errors import ArtifactError, UsageError
+from mltrust.core.names import check_path
+from mltrust.errors import ArtifactError, FormatError, UsageError
 
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
@@ -26,35 +27,35 @@ MAX_PATTERNS = 256
 # of the path; so few keep it small. A pattern without a slash is looked for at every depth, as if after `**/`.
 _MAX_STARS = 3
 _MAX_STARS_IN_ALL = 64
+_SLASH = re.compile("/")
 _STARS = re.compile(r"\*+")
 _ACROSS = re.compile(r"(?:(?<=/)|^)\*\*(?=/|$)")
-_LITERAL = re.compile(r"/[^*?\[\]\\!#]*[^*?\[\]\\!# /]")
 _PREFIX = re.compile(r"/[^*?\[\]\\!#/]+\*")
+_WILD = re.compile(r"[*?\[\]\\!# ]")
+_ESCAPED = re.compile(r"/(?:[^*?\[\]\\!#]|\\.)*(?:[^*?\[\]\\!# /]|\\.)")
 
 
 class Exclusions:
     """Decides by the path inside the artifact whether a file or folder is left out.
 
     Patterns are those of gitignore, without negation: what is excluded stays excluded. A plain
-    `/path` or `/prefix*` is looked up directly, since the default patterns meet every file of every artifact.
+    `/path` or `/prefix*` is looked up directly, since the default patterns meet every file of every artifact. So paths
+    cost nothing, and there may be as many as there are; for others, the limits of `check_patterns` hold.
     """
 
     def __init__(self, patterns: Sequence[str]) -> None:
-        for pattern in patterns:
-            _check(pattern)
-        if len(patterns) > MAX_PATTERNS:
-            raise UsageError(f"{len(patterns)} patterns to exclude, at most {MAX_PATTERNS} are allowed")
-        if len(_STARS.findall("\n".join(patterns))) > _MAX_STARS_IN_ALL:
-            raise UsageError(f"the patterns to exclude have more than {_MAX_STARS_IN_ALL} stars in all")
-        self._paths = {pattern[1:] for pattern in patterns if _LITERAL.fullmatch(pattern)}
-        self._prefixes = tuple(pattern[1:-1] for pattern in patterns if _PREFIX.fullmatch(pattern))
-        plain = (_LITERAL, _PREFIX)
-        rest = [pattern for pattern in patterns if not any(form.fullmatch(pattern) for form in plain)]
+        paths = {pattern: plain_path(pattern) for pattern in patterns}
+        self._paths = {path for path in paths.values() if path is not None}
+        self._above = {path[: found.end()] for path in self._paths for found in _SLASH.finditer(path)}
+        rest = [pattern for pattern, path in paths.items() if path is None]
+        check_patterns(rest)
+        self._prefixes = tuple(pattern[1:-1] for pattern in rest if _PREFIX.fullmatch(pattern))
+        rest = [pattern for pattern in rest if not _PREFIX.fullmatch(pattern)]
         self._spec = _compiled(rest) if rest else None
 
     def reaches(self, prefix: str) -> bool:
         """Tell whether anything directly below the folder `prefix` ("" or with a slash at its end) may be left out."""
-        return not prefix or self._spec is not None or any(path.startswith(prefix) for path in self._paths)
+        return not prefix or self._spec is not None or prefix in self._above
 
     def leaves_out(self, path: str, *, folder: bool) -> bool:
         """Tell what `match` does, and refuse a folder that would be left out because a file of ours has its name."""
@@ -68,6 +69,31 @@ class Exclusions:
         if path in self._paths or (path.startswith(self._prefixes) and "/" not in path):
             return True
         return self._spec is not None and self._spec.match_file(f"{path}/" if folder else path)
+
+
+def path_pattern(path: str) -> str:
+    """Return the pattern that stands for one path, and what is below it."""
+    return "/" + _WILD.sub(r"\\\g<0>", path)
+
+
+def plain_path(pattern: str) -> str | None:
+    """Return the one path that a pattern such as `/path` stands for; None if it may stand for several."""
+    if not _ESCAPED.fullmatch(pattern):
+        return None
+    try:
+        return check_path(re.sub(r"\\(.)", r"\1", pattern[1:]), "pattern")
+    except FormatError:
+        return None
+
+
+def check_patterns(patterns: Sequence[str]) -> None:
+    """Raise `UsageError` for what is no pattern, or above the limits of what a seal may leave out."""
+    for pattern in patterns:
+        _check(pattern)
+    if len(patterns) > MAX_PATTERNS:
+        raise UsageError(f"{len(patterns)} patterns to exclude, at most {MAX_PATTERNS} are allowed")
+    if len(_STARS.findall("\n".join(patterns))) > _MAX_STARS_IN_ALL:
+        raise UsageError(f"the patterns to exclude have more than {_MAX_STARS_IN_ALL} stars in all")
 
 
 def _compiled(patterns: Sequence[str]) -> "GitIgnoreSpec":

@@ -16,7 +16,7 @@ from mltrust.core.canonical import MAX_INTEGER
 from mltrust.core.digest import DIGEST_SIZE
 from mltrust.core.manifest import Kind, Leaf, Manifest, ManifestBuilder
 from mltrust.core.names import MAX_NAME_BYTES, are_paths, check_path
-from mltrust.core.rows import FILE_ROW, document_of, entry_from, with_parts
+from mltrust.core.rows import document_of, entry_from, file_row, with_parts
 from mltrust.errors import FormatError
 
 _BLOCK = 2**20
@@ -31,14 +31,16 @@ _PARTS_END = b"\n]}"
 
 # Each ends with a comma, so that split by one, a text of rows leaves nothing between them.
 _TEXT, _INTEGER, _HEX = r'"([^"\\\x00-\x1f]*)"', "(0|[1-9][0-9]{0,15})", '"(.{64})"'
-_FILE = re.compile(rf'\{{"path": {_TEXT}, "kind": "file", "size": {_INTEGER}, "digest": {_HEX}\}},\n')
+_FILE = re.compile(
+    rf'\{{"path": {_TEXT}, "kind": "file", "size": {_INTEGER}, "digest": {_HEX}(?:, "sha256": {_HEX})?\}},\n'
+)
 _HEADER = re.compile(rf' \{{"kind": "st-header", "size": {_INTEGER}, "digest": {_HEX}\}},\n')
 _TENSOR = re.compile(
     rf' \{{"kind": "tensor", "name": {_TEXT}, "dtype": {_TEXT}, "shape": \[([0-9, ]{{0,1024}})\], '
     rf'"size": {_INTEGER}, "digest": {_HEX}\}},\n'
 )
 _MAX_DTYPE = 64
-_OF_PARTS = {"path", "kind", "size", "metadata", "children"}
+_OF_PARTS = {"path", "kind", "size", "sha256", "metadata", "children"}
 _MAX_NAME = MAX_NAME_BYTES // 4  # in characters, whatever they are
 
 
@@ -145,23 +147,23 @@ class _Reading:
         """Add rows that stand on a line each and end with a comma."""
         self._next_row()
         pieces, begin = _FILE.split(_decoded(rows)), 0
-        for at, between in enumerate(pieces[::4]):
+        for at, between in enumerate(pieces[::5]):
             if between:
-                self._spelled_files(pieces[4 * begin : 4 * at])
+                self._spelled_files(pieces[5 * begin : 5 * at])
                 self._any_rows(between)
                 begin = at
-        self._spelled_files(pieces[4 * begin :])
+        self._spelled_files(pieces[5 * begin :])
 
     def _spelled_files(self, pieces: Sequence[str]) -> None:
-        paths, sizes, digits = pieces[1::4], list(map(int, pieces[2::4])), pieces[3::4]
+        paths, sizes, digits, others = pieces[1::5], list(map(int, pieces[2::5])), pieces[3::5], pieces[4::5]
         if not paths:
             return
-        digests = _digests(digits)
-        if digests and max(sizes) <= MAX_INTEGER and are_paths(paths):
-            self._builder.add_files(paths, sizes, digests)
+        digests, sha256s = _digests(digits), _digests_or_none(others)
+        if digests and sha256s is not None and max(sizes) <= MAX_INTEGER and are_paths(paths):
+            self._builder.add_files(paths, sizes, digests, sha256s)
             return
-        rows = zip(paths, sizes, digits, strict=True)
-        self._any_rows("".join(FILE_ROW % (f'"{path}"', size, digest) + ",\n" for path, size, digest in rows))
+        for path, size, digest, sha256 in zip(paths, sizes, digits, others, strict=True):
+            self._any_row(file_row(f'"{path}"', size, digest, sha256))
 
     def _any_rows(self, text: str) -> None:
         """Add rows in any spelling that stand on a line each and end with a comma."""
@@ -231,6 +233,12 @@ def _digests(digits: Sequence[str]) -> list[bytes] | None:
     if value.hex() != together:
         return None
     return [value[at : at + DIGEST_SIZE] for at in range(0, len(value), DIGEST_SIZE)]
+
+
+def _digests_or_none(digits: Sequence[str | None]) -> list[bytes] | None:
+    """Return what `_digests` does, and nothing if no row has one; None, too, if only some have."""
+    given = [each for each in digits if each is not None]
+    return (_digests(given) if given else []) if len(given) in (0, len(digits)) else None
 
 
 def _decoded(data: bytes) -> str:

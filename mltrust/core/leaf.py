@@ -129,11 +129,15 @@ def _tensor_attributes(dtype: str, shape: tuple[int, ...]) -> bytes:
 
 
 class Entry(NamedTuple):
-    """One file: its leaf, the parts its child tree is made of, and the metadata its header carries."""
+    """One file: its leaf, the parts its child tree is made of, and the metadata its header carries.
+
+    `sha256` is that of all of its bytes, 32 bytes, or empty where it was not asked for; it is part of no leaf.
+    """
 
     leaf: Leaf
     children: tuple[Leaf, ...] = ()
     metadata: tuple[tuple[str, str], ...] = ()
+    sha256: bytes = b""
 
     @property
     def path(self) -> str:
@@ -149,9 +153,9 @@ class Entry(NamedTuple):
         return (child for child in self.children if child.kind is Kind.TENSOR)
 
 
-def file_entry(path: str, size: int, digest: bytes) -> Entry:
+def file_entry(path: str, size: int, digest: bytes, sha256: bytes = b"") -> Entry:
     """Return the entry of a file read as a whole."""
-    return Entry(Leaf(Kind.FILE, path, size, digest))
+    return Entry(Leaf(Kind.FILE, path, size, digest), sha256=sha256)
 
 
 def file_leaves(names: Iterable[bytes], sizes: Iterable[int], digests: Iterable[bytes]) -> Iterator[bytes]:

@@ -7,13 +7,13 @@ from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import groupby
 
 from mltrust.core.columns import Columns, Files, View
-from mltrust.core.digest import DIGEST_SIZE, Digest
-from mltrust.core.leaf import Entry, Kind, Leaf, file_entry, file_leaves, ns, safetensors_entry, u64
-from mltrust.core.merkle import Crown, Tree, leaf_hash, leaf_hashes
-from mltrust.core.names import collisions, sort_key
+from mltrust.core.content import content_root
+from mltrust.core.digest import DIGEST_SIZE
+from mltrust.core.leaf import Entry, Kind, Leaf, file_entry, ns, safetensors_entry, u64
+from mltrust.core.merkle import Crown, Tree, leaf_hash
+from mltrust.core.names import collisions
 
 __all__ = ["Entry", "Kind", "Leaf", "Manifest", "ManifestBuilder", "file_entry", "ns", "safetensors_entry", "u64"]
 
@@ -23,12 +23,16 @@ _MAX_STRIDE = 2**16  # files compared at a time
 
 @dataclass(frozen=True, eq=False)
 class Manifest:
-    """The entries of an artifact, sorted by path, each path once. `ManifestBuilder` makes one."""
+    """The entries of an artifact, sorted by path, each path once. `ManifestBuilder` makes one.
+
+    All of them have a SHA-256, or none. It is part of no root but one of its own, and two manifests are equal with it
+    or without: they are compared by what the leaves say.
+    """
 
     __hash__ = None  # type: ignore[assignment]  # to hash one would cost a walk through all of it
 
     _columns: Columns = field(default_factory=Columns)
-    _others: Mapping[int, Entry] = field(default_factory=dict)  # by index, what is more than path, size and digest
+    _others: Mapping[int, Entry] = field(default_factory=dict)  # by index, what is more than a column says
 
     @classmethod
     def of(cls, entries: Iterable[Entry]) -> "Manifest":
@@ -64,7 +68,7 @@ class Manifest:
 
     def _walk(self) -> Iterator[Entry]:
         for piece in self.pieces():
-            yield from map(file_entry, *piece) if isinstance(piece, Files) else (piece,)
+            yield from piece.entries() if isinstance(piece, Files) else (piece,)
 
     def pieces(self) -> Iterator[Files | Entry]:
         """Yield everything in order: files read as a whole by the block, all else one by one."""
@@ -73,7 +77,7 @@ class Manifest:
             for at in range(start, index, _BLOCK):
                 yield self._columns.files(at, min(at + _BLOCK, index))
             if index < self.size:
-                yield self._others[index]
+                yield self.entry(index)
             start = index + 1
 
     def tree(self) -> Tree:
@@ -85,7 +89,7 @@ class Manifest:
 
     def _hashes(self) -> Iterator[bytes]:
         for piece in self.pieces():
-            yield _hashes_of(piece) if isinstance(piece, Files) else leaf_hash(piece.leaf.data())
+            yield piece.hashes() if isinstance(piece, Files) else leaf_hash(piece.leaf.data())
 
     @cached_property
     def root(self) -> bytes:
@@ -95,20 +99,38 @@ class Manifest:
             crown.extend(hashes)
         return crown.root
 
+    @property
+    def has_sha256(self) -> bool:
+        """Whether there is a SHA-256 of every file."""
+        return self._columns.has_sha256
+
+    @property
+    def sha256s(self) -> Sequence[bytes]:
+        """The SHA-256s of the files, in order, made when they are asked for; none where there are none."""
+        size = self.size if self.has_sha256 else 0
+        return View(size, self._columns.sha256, lambda: map(self._columns.sha256, range(size)))
+
+    @cached_property
+    def sha256_root(self) -> bytes | None:
+        """The root over every file as a whole, by its SHA-256; None where there are none."""
+        if not self.has_sha256:
+            return None
+        crown = Crown()
+        for at in range(0, self.size, _BLOCK):
+            files = self._columns.files(at, min(at + _BLOCK, self.size))
+            crown.extend(files._replace(digests=files.sha256s).hashes())
+        return crown.root
+
+    def with_roots_of(self, equal: "Manifest") -> "Manifest":
+        """Return the same, which need not work out the roots that an equal manifest has worked out."""
+        manifest = Manifest(self._columns, self._others)
+        vars(manifest).update((name, vars(equal)[name]) for name in ("root", "content_root") if name in vars(equal))
+        return manifest
+
     @cached_property
     def content_root(self) -> bytes | None:
-        """The root over all tensors and metadata, whatever files hold them; None where no tensors are.
-
-        Unchanged by saving again and by sharding: tensors are sorted by name, then by their other
-        fields; each distinct pair of metadata counts once, since every shard repeats it.
-        """
-        if not self.tensors:
-            return None
-        tensors = sorted((leaf for entry in self._others.values() for leaf in entry.tensors()), key=_name)
-        pairs = sorted({pair for entry in self._others.values() for pair in entry.metadata}, key=_pair_key)
-        tree = Tree(_metadata_leaf(*pair).data() for pair in pairs)
-        tree.extend(leaf_hashes(data for _, same in groupby(tensors, key=_name) for data in _in_order(same)))
-        return tree.root
+        """The root over all tensors and metadata, whatever files hold them; None where no tensors are."""
+        return content_root(self._others.values()) if self.tensors else None
 
     @property
     def size(self) -> int:
@@ -156,8 +178,10 @@ class Manifest:
 
     def entry(self, index: int) -> Entry:
         """Return one entry."""
-        columns = self._columns
-        return self._others.get(index) or file_entry(columns.path(index), columns.sizes[index], columns.digest(index))
+        columns, sha256 = self._columns, self._columns.sha256(index)
+        if (found := self._others.get(index)) is not None:
+            return found._replace(sha256=sha256) if sha256 else found
+        return file_entry(columns.path(index), columns.sizes[index], columns.digest(index), sha256)
 
     def find(self, path: str) -> tuple[int, Entry] | None:
         """Return the index and the entry of `path`, or None."""
@@ -234,21 +258,24 @@ class ManifestBuilder:
         """The number of entries so far."""
         return len(self._columns)
 
-    def add_files(self, paths: Sequence[str], sizes: Sequence[int], digests: Sequence[bytes]) -> None:
-        """Add files read as a whole: paths, sizes in bytes and 32-byte digests, side by side."""
-        files = Files(paths, sizes, digests)
+    def add_files(
+        self, paths: Sequence[str], sizes: Sequence[int], digests: Sequence[bytes], sha256s: Sequence[bytes] = ()
+    ) -> None:
+        """Add files read as a whole: paths, sizes in bytes, 32-byte digests and perhaps SHA-256s, side by side."""
+        files = Files(paths, sizes, digests, sha256s)
         self._columns.extend(files)
         if self._crown is not None:
-            self._crown.extend(_hashes_of(files))
+            self._crown.extend(files.hashes())
 
     def add(self, entry: Entry) -> None:
         """Add one entry of any kind."""
         leaf, digest = entry.leaf, _column_digest(entry.leaf)
-        if entry == file_entry(leaf.name, leaf.size, digest):
-            self.add_files((leaf.name,), (leaf.size,), (digest,))
+        files = Files((leaf.name,), (leaf.size,), (digest,), (entry.sha256,) if entry.sha256 else ())
+        if entry == file_entry(leaf.name, leaf.size, digest, entry.sha256):
+            self.add_files(*files)
             return
-        self._columns.extend(Files((leaf.name,), (leaf.size,), (digest,)))
-        self._others[len(self._columns) - 1] = entry
+        self._columns.extend(files)
+        self._others[len(self._columns) - 1] = entry._replace(sha256=b"")  # which stands in its column
         if self._crown is not None:
             self._crown.extend(leaf_hash(leaf.data()))
 
@@ -261,29 +288,6 @@ class ManifestBuilder:
         return manifest
 
 
-def _hashes_of(files: Files) -> bytes:
-    return leaf_hashes(file_leaves(map(str.encode, files.paths), files.sizes, files.digests))
-
-
 def _column_digest(leaf: Leaf) -> bytes:
     """Return what stands for a leaf in the column of digests."""
     return (leaf.digest or leaf.child_root).ljust(DIGEST_SIZE, b"\0")[:DIGEST_SIZE]
-
-
-def _name(leaf: Leaf) -> str:
-    return leaf.name
-
-
-def _in_order(same: Iterable[Leaf]) -> list[bytes]:
-    """Return the data of leaves of one name, sorted."""
-    return sorted(leaf.data() for leaf in same)
-
-
-def _pair_key(pair: tuple[str, str]) -> tuple[bytes, bytes]:
-    return sort_key(pair[0]), sort_key(pair[1])
-
-
-def _metadata_leaf(key: str, value: str) -> Leaf:
-    """Bind one pair of metadata: its value is short text, so SHA-256 serves in every suite."""
-    data = value.encode("utf-8")
-    return Leaf(Kind.METADATA, key, len(data), Digest.sha256(data).value)

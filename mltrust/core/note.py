@@ -34,6 +34,7 @@ from mltrust.errors import FormatError
 MAX_NOTE_BYTES = 64 * 1024
 
 _PUBLIC_KEY_BYTES = 32
+_ED25519 = bytes.fromhex("302a300506032b6570032100")  # what stands before the key in its SubjectPublicKeyInfo
 _ID_BYTES = 4
 _MAX_KEY_CHARS = 4096
 _CONTROL = re.compile("[\x00-\x09\x0b-\x1f]")
@@ -64,6 +65,11 @@ class VerifierKey:
     def id(self) -> bytes:
         """The key id: 4 bytes that tell keys of one name apart; it proves nothing."""
         return hashlib.sha256(self.name.encode() + b"\n" + self.type + self.public).digest()[:_ID_BYTES]
+
+    @property
+    def voice(self) -> str:
+        """The id of the key as a signer's (`core.public_key`): one under whatever name, and for whatever it signs."""
+        return f"sha256:{hashlib.sha256(_ED25519 + self.public).hexdigest()}"
 
     def __str__(self) -> str:
         return f"{self.name}+{self.id.hex()}+{base64.b64encode(self.type + self.public).decode()}"

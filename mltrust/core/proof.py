@@ -12,7 +12,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from mltrust.core.bundle import open_document
-from mltrust.core.dsse import Signature
+from mltrust.core.dsse import MAX_SIGNATURES, Signature
 from mltrust.core.leaf import Records
 from mltrust.core.manifest import Kind, Leaf
 from mltrust.core.merkle import verify_inclusion
@@ -165,7 +165,7 @@ class Proof(SparseDocument):
     statement: Statement
     levels: Annotated[tuple[Level, ...], Field(min_length=1, max_length=2)]
     absence: Absence | None = None
-    signatures: tuple[Signature, ...] = ()
+    signatures: Annotated[tuple[Signature, ...], Field(max_length=MAX_SIGNATURES)] = ()
     receipts: Annotated[tuple[Receipt, ...], Field(max_length=MAX_RECEIPTS)] = ()
 
     @model_validator(mode="after")

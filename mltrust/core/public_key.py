@@ -11,6 +11,8 @@ A key file holds one key in PEM or DER (SubjectPublicKeyInfo), or one line of Op
 PEM, and both keys must have signed. The id of a key is the SHA-256 of its SubjectPublicKeyInfo in DER.
 """
 
+import base64
+import binascii
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,7 +20,7 @@ from functools import cached_property
 from hashlib import sha256
 from typing import Any
 
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InternalError, InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import (
@@ -34,13 +36,32 @@ from mltrust.errors import FormatError, UsageError
 MAX_KEY_BYTES = 64 * 1024
 HYBRID = "hybrid"
 _OF_HYBRID = ("ed25519", "ml-dsa-65")
+DAMAGED = (ValueError, TypeError, NotImplementedError, InternalError)
+"""What the library raises of a key that is none."""
+
 _PEM = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----\r?\n.*?\r?\n-----END \1-----", re.DOTALL)
+_MAX_BLOCKS = 8
 _OPENSSH = (b"ssh-", b"ecdsa-sha2-", b"sk-")
 _CURVES: dict[str, tuple[str, hashes.HashAlgorithm]] = {
     "secp256r1": ("p256", hashes.SHA256()),
     "secp384r1": ("p384", hashes.SHA384()),
     "secp521r1": ("p521", hashes.SHA512()),
 }
+_ML_DSA = tuple(  # kind, object identifier, size of the key
+    (f"ml-dsa-{level}", bytes.fromhex(f"6086480165030403{last}"), size)
+    for level, last, size in ((44, "11", 1312), (65, "12", 1952), (87, "13", 2592))
+)
+_P25519 = 2**255 - 19
+# The second coordinates of the eight points of edwards25519 whose order divides 8.
+_SMALL_ORDER = frozenset(
+    {
+        0,
+        1,
+        _P25519 - 1,
+        2707385501144840649318225287225658788936804267575313519463743609750303402022,
+        55188659117513257062467267217118295137698188065244968500265048394206261417927,
+    }
+)
 NEEDS_ML_DSA = "Install cryptography 47 or newer, built with ML-DSA (OpenSSL 3.5, AWS-LC or BoringSSL)."
 
 
@@ -57,12 +78,22 @@ class KeyPart:
         return f"sha256:{sha256(self.der).hexdigest()}"
 
     def verifies(self, message: bytes, signature: bytes) -> bool:
-        """Tell whether `signature` is this key's over `message`, as it is (a DSSE signature: over the PAE)."""
+        """Tell whether `signature` is this key's over `message`, as it is (a DSSE signature: over the PAE).
+
+        Raises `UnsupportedAlgorithm` where the installed library knows no such key.
+        """
+        public = self._loaded()
         try:
-            _verifier(load_der_public_key(self.der))(signature, message)
+            _verifier(public)(signature, message)
         except (InvalidSignature, ValueError):
             return False
         return True
+
+    def _loaded(self) -> object:
+        try:
+            return load_der_public_key(self.der)
+        except ValueError as error:  # how some versions of the library say that they do not know a kind of key
+            raise UnsupportedAlgorithm(f"{self.kind}: {error}") from error
 
 
 @dataclass(frozen=True)
@@ -88,8 +119,7 @@ class PublicKey:
 
     def to_pem(self) -> bytes:
         """Write the key as SubjectPublicKeyInfo in PEM, a hybrid one as two blocks."""
-        loaded = (load_der_public_key(part.der) for part in self.parts)
-        return b"".join(key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo) for key in loaded)
+        return b"".join(_armored(part.der) for part in self.parts)
 
 
 def part_of(public: Any, where: str) -> KeyPart:  # noqa: ANN401  # whatever cryptography loaded
@@ -101,22 +131,38 @@ def part_of(public: Any, where: str) -> KeyPart:  # noqa: ANN401  # whatever cry
 def read_public_key(data: bytes, where: str) -> PublicKey:
     """Read a public key in PEM (two blocks: hybrid), DER or OpenSSH.
 
+    An ML-DSA key is also read where the installed library has none: whoever asks it to verify is told.
+
     Raises:
         FormatError: It is none of these, or damaged.
-        UsageError: It is a key of a kind mltrust does not know, a private key, or one the installed library cannot use.
+        UsageError: It is a key of a kind mltrust does not know, a private key, or one with which anybody can sign.
     """
     if len(data) > MAX_KEY_BYTES:
         raise FormatError(where, f"larger than {MAX_KEY_BYTES} bytes")
-    blocks = list(_PEM.finditer(data))
-    if any(b"PRIVATE KEY" in found[1] for found in blocks):
+    blocks = pem_blocks(data, where)
+    if any(b"PRIVATE KEY" in label for _, label in blocks):
         raise UsageError(f"{where}: a private key, where a public one is needed", hint="mltrust key show prints it.")
     if blocks:
-        loaded = [_loaded(load_pem_public_key, found[0], where) for found in blocks]
+        parts = [_read(load_pem_public_key, block, where) for block, _ in blocks]
     elif data.startswith(_OPENSSH):
-        loaded = [_loaded(load_ssh_public_key, data.strip(), where)]
+        if len(data.split(b"\n")) > 1 + data.endswith(b"\n"):
+            raise FormatError(where, "holds more than one line; of OpenSSH, one key is read")
+        parts = [_read(load_ssh_public_key, data.strip(), where)]
     else:
-        loaded = [_loaded(load_der_public_key, data, where)]
-    return together([part_of(public, where) for public in loaded], where)
+        parts = [_read(load_der_public_key, data, where)]
+    return together(parts, where)
+
+
+def pem_blocks(data: bytes, where: str) -> list[tuple[bytes, bytes]]:
+    """Return the blocks of PEM, each with its label; `FormatError` if one is cut short or there are many.
+
+    Half a file is not read: what is left of a hybrid key would be another one.
+    """
+    begun = data.count(b"-----BEGIN ")
+    blocks = [(found[0], found[1]) for found in _PEM.finditer(data)] if begun <= _MAX_BLOCKS else []
+    if len(blocks) != begun:
+        raise FormatError(where, f"{begun} blocks of PEM begin, and not all of them end, or they are too many")
+    return blocks
 
 
 def together(parts: Sequence[KeyPart], where: str) -> PublicKey:
@@ -127,17 +173,52 @@ def together(parts: Sequence[KeyPart], where: str) -> PublicKey:
     return PublicKey(tuple(parts))
 
 
-def _loaded(load: Callable[[bytes], object], data: bytes, where: str) -> object:
+def ecdsa(curve: ec.EllipticCurve) -> ec.ECDSA:
+    """Return how keys on a curve sign: the hash is that of the curve's size."""
+    return ec.ECDSA(_CURVES[curve.name][1])
+
+
+def _read(load: Callable[[bytes], object], data: bytes, where: str) -> KeyPart:
     try:
-        return load(data)
-    except UnsupportedAlgorithm as error:
-        raise UsageError(f"{where}: the installed cryptography library knows no such key", hint=NEEDS_ML_DSA) from error
-    except (ValueError, TypeError) as error:
+        return part_of(load(data), where)
+    except (UnsupportedAlgorithm, *DAMAGED) as error:
+        if (unknown := _ml_dsa(data)) is not None:
+            return unknown
+        if isinstance(error, UnsupportedAlgorithm):
+            what = f"{where}: the installed cryptography library knows no such key"
+            raise UsageError(what, hint=NEEDS_ML_DSA) from error
         raise FormatError(where, "not a public key in PEM, DER or OpenSSH form") from error
+
+
+def _ml_dsa(data: bytes) -> KeyPart | None:
+    """Return the ML-DSA key in PEM or DER, of which there is one spelling (RFC 9881); None if it is none."""
+    der = data
+    if data.startswith(b"-----BEGIN PUBLIC KEY-----"):
+        try:
+            der = base64.b64decode(b"".join(data.split()[3:-3]), validate=True)  # between the words of the lines
+        except binascii.Error:
+            return None
+    for kind, oid, size in _ML_DSA:
+        bits = b"\x03\x82" + (size + 1).to_bytes(2, "big") + b"\x00"
+        inner = b"\x30\x0b\x06\x09" + oid + bits
+        if len(der) == 4 + len(inner) + size and der[4:].startswith(inner) and der == _sequence(der[4:]):
+            return KeyPart(kind, der)
+    return None
+
+
+def _sequence(content: bytes) -> bytes:
+    return b"\x30\x82" + len(content).to_bytes(2, "big") + content
+
+
+def _armored(der: bytes) -> bytes:
+    encoded = base64.b64encode(der)
+    lines = [encoded[start : start + 64] for start in range(0, len(encoded), 64)]
+    return b"\n".join([b"-----BEGIN PUBLIC KEY-----", *lines, b"-----END PUBLIC KEY-----", b""])
 
 
 def _kind(public: object, where: str) -> str:
     if isinstance(public, ed25519.Ed25519PublicKey):
+        _refuse_small_order(public.public_bytes_raw(), where)
         return "ed25519"
     if isinstance(public, ec.EllipticCurvePublicKey) and public.curve.name in _CURVES:
         return _CURVES[public.curve.name][0]
@@ -151,9 +232,14 @@ def _kind(public: object, where: str) -> str:
     )
 
 
+def _refuse_small_order(raw: bytes, where: str) -> None:
+    """Refuse the points of small order: under them anybody can make signatures, some over every message."""
+    if (int.from_bytes(raw, "little") & (2**255 - 1)) % _P25519 in _SMALL_ORDER:
+        raise UsageError(f"{where}: a key of small order, with which anybody can sign", hint="Trust no such key.")
+
+
 def _verifier(public: Any) -> Callable[[bytes, bytes], None]:  # noqa: ANN401  # whatever cryptography loaded
     if isinstance(public, ec.EllipticCurvePublicKey):
-        _, digest = _CURVES[public.curve.name]
-        return lambda signature, message: public.verify(signature, message, ec.ECDSA(digest))
+        return lambda signature, message: public.verify(signature, message, ecdsa(public.curve))
     verify: Callable[[bytes, bytes], None] = public.verify
     return verify

@@ -45,6 +45,28 @@ class AnchorState(StrEnum):
     UNAVAILABLE = "unavailable"
 
 
+class SignatureState(StrEnum):
+    """What is to be said of somebody's signature over a statement; what cannot be told is never a pass.
+
+    `incomplete`: a part of a hybrid key has not signed. `untrusted`: a certificate leads to no trusted root.
+    `unsupported`: the installed libraries cannot check it. `expired`, `not-yet-valid`: the anchored time is not within
+    that of the key. `untimed`: the key counts for a time only, and no anchor says when. `unavailable`: what it takes to
+    check it is out of reach.
+    """
+
+    VERIFIED = "verified"
+    ABSENT = "absent"
+    INVALID = "invalid"
+    INCOMPLETE = "incomplete"
+    UNTRUSTED = "untrusted"
+    UNSUPPORTED = "unsupported"
+    REVOKED = "revoked"
+    EXPIRED = "expired"
+    NOT_YET_VALID = "not-yet-valid"
+    UNTIMED = "untimed"
+    UNAVAILABLE = "unavailable"
+
+
 class Verdict(StrEnum):
     """What the whole report says."""
 
@@ -60,6 +82,7 @@ class Check(Document):
     make it rest on less. A check that does not `vouch` says since when, but not whose it is. `evidence` holds signed
     documents that contradict each other, for whoever has to be shown. Two checks of one `voice` (a key, an account, an
     authority) are one vote.
+    `kinds` are those of the anchor (its scheme) or of the keys, the foremost first.
     `names` lists all files that a check speaks of, where its summary names a few.
     What is `required` was named by the caller: while it is unchecked, nothing is verified.
     """
@@ -68,7 +91,8 @@ class Check(Document):
     name: str
     outcome: Outcome
     summary: str
-    state: AnchorState | None = None
+    state: AnchorState | SignatureState | None = None
+    kinds: tuple[str, ...] = ()
     time: TimeBounds | None = None
     level: str | None = None
     stronger: str | None = None
@@ -121,6 +145,8 @@ class Scope(Document):
     Of the sealed records, `records_erased` are no longer there, and not among the `records`.
     Of the files and bytes, those `not_reread` were taken from a digest cache: the file system says that they are
     unchanged since they were last read on this machine.
+    Of the files, `pointers` are Git LFS pointers that match the sealed SHA-256 of their content; that has
+    `bytes_not_here`, which are not among the `bytes`.
     """
 
     files: int
@@ -130,6 +156,8 @@ class Scope(Document):
     bytes: int
     files_not_reread: int = 0
     bytes_not_reread: int = 0
+    pointers: int = 0
+    bytes_not_here: int = 0
     excluded: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
 

@@ -4,7 +4,7 @@ A file is a row, and so is each part of one; `layout` reads those quickly that a
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice, pairwise
 from json.encoder import encode_basestring
 from typing import Annotated, Literal
@@ -25,7 +25,8 @@ _MAX_KEYS = 16
 _BLOCK = 4096  # parts written at a time
 _HEADER_ROW = '{"kind": "st-header", "size": %d, "digest": "%s"}'
 _TENSOR_ROW = '{"kind": "tensor", "name": %s, "dtype": %s, "shape": %s, "size": %d, "digest": "%s"}'
-FILE_ROW = '{"path": %s, "kind": "file", "size": %d, "digest": "%s"}'
+_FILE_ROW = '{"path": %s, "kind": "file", "size": %d, "digest": "%s"}'
+_FILE_ROW_SHA256 = '{"path": %s, "kind": "file", "size": %d, "digest": "%s", "sha256": "%s"}'
 
 _Size = Annotated[int, Field(ge=0)]
 
@@ -80,13 +81,15 @@ class EntryDocument(_Row):
     """A file in the manifest: `file` has a digest; `safetensors` has children and perhaps metadata.
 
     `records` has a digest, the format, number, root and set root of its records, and perhaps a header and an index;
-    one that is `blinded` has no digest.
+    one that is `blinded` has no digest. Each has the `sha256` of its bytes, or none has; that of a blinded one could
+    be guessed at.
     """
 
     path: str
     kind: Literal["file", "safetensors", "records"]
     size: _Size
     digest: Annotated[Hex256 | None, _Given] = None
+    sha256: Annotated[Hex256 | None, _Given] = None
     format: Annotated[Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,63}$")] | None, _Given] = None
     records: Annotated[_Size | None, _Given] = None
     record_root: Annotated[Hex256 | None, _Given] = None
@@ -112,21 +115,32 @@ def manifest_text(manifest: Manifest) -> Iterator[str]:
         if isinstance(piece, Files):
             yield _file_rows(piece)
         elif piece.leaf.kind is Kind.RECORDS:
-            yield _compact(_records_row(piece.leaf))
+            yield _compact(_records_row(piece))
         else:
             yield from _rows_of_parts(piece)
         separator = ",\n"
 
 
 def _file_rows(files: Files) -> str:
-    digests = b"".join(files.digests).hex("\n", -DIGEST_SIZE).split("\n")
-    return ",\n".join(
-        map(FILE_ROW.__mod__, zip(map(encode_basestring, files.paths), files.sizes, digests, strict=True))
-    )
+    columns: list[Iterable[object]] = [map(encode_basestring, files.paths), files.sizes, _spelled(files.digests)]
+    if not files.sha256s:
+        return ",\n".join(map(_FILE_ROW.__mod__, zip(*columns, strict=True)))
+    return ",\n".join(map(_FILE_ROW_SHA256.__mod__, zip(*columns, _spelled(files.sha256s), strict=True)))
+
+
+def file_row(path: str, size: int, digest: str, sha256: str | None) -> str:
+    """Return the row of a file read as a whole, `path` as JSON."""
+    return _FILE_ROW % (path, size, digest) if sha256 is None else _FILE_ROW_SHA256 % (path, size, digest, sha256)
+
+
+def _spelled(digests: Sequence[bytes]) -> list[str]:
+    return b"".join(digests).hex("\n", -DIGEST_SIZE).split("\n")
 
 
 def _rows_of_parts(entry: Entry) -> Iterator[str]:
     head: dict[str, canonical.Json] = {"path": entry.leaf.name, "kind": entry.leaf.kind, "size": entry.leaf.size}
+    if entry.sha256:
+        head["sha256"] = entry.sha256.hex()
     if entry.metadata:
         head["metadata"] = dict(entry.metadata)
     yield f'{_compact(head)[:-1]}, "children": [\n'
@@ -138,10 +152,12 @@ def _rows_of_parts(entry: Entry) -> Iterator[str]:
     yield "\n]}"
 
 
-def _records_row(leaf: Leaf) -> dict[str, canonical.Json]:
+def _records_row(entry: Entry) -> dict[str, canonical.Json]:
+    leaf = entry.leaf
     row: dict[str, canonical.Json] = {"path": leaf.name, "kind": leaf.kind, "size": leaf.size}
     said = leaf.records.attributes() if leaf.records else {}
     row |= {} if "blinded" in said else {"digest": leaf.digest.hex()}
+    row |= {"sha256": entry.sha256.hex()} if entry.sha256 else {}
     row |= {"format": said.pop("format"), "records": leaf.child_size}
     return row | {"record_root": leaf.child_root.hex()} | said
 
@@ -173,7 +189,7 @@ def entry_from(row: canonical.Json, index: int, where: str) -> Entry:
     path = check_path(document.path, where)
     _check_keys(document, where)
     if document.kind == "file":
-        return file_entry(path, document.size, bytes.fromhex(document.digest or ""))
+        return file_entry(path, document.size, bytes.fromhex(document.digest or ""), _sha256_of(document))
     if document.kind == "records":
         return _records_entry(document)
     parts = document.children or []
@@ -185,10 +201,10 @@ def entry_from(row: canonical.Json, index: int, where: str) -> Entry:
 
 _OF_RECORDS = frozenset({"format", "records", "record_root", "set_root"})
 ROW_KEYS: dict[str, tuple[tuple[frozenset[str], frozenset[str]], ...]] = {
-    "file": ((frozenset({"digest"}), frozenset()),),
-    "safetensors": ((frozenset({"children"}), frozenset({"metadata"})),),
+    "file": ((frozenset({"digest"}), frozenset({"sha256"})),),
+    "safetensors": ((frozenset({"children"}), frozenset({"sha256", "metadata"})),),
     "records": (
-        (_OF_RECORDS | {"digest"}, frozenset({"header", "index_root"})),
+        (_OF_RECORDS | {"digest"}, frozenset({"sha256", "header", "index_root"})),
         (_OF_RECORDS | {"blinded"}, frozenset({"header"})),
     ),
 }
@@ -211,7 +227,11 @@ def _records_entry(document: EntryDocument) -> Entry:
     )
     records = Records(document.format or "", set_root, header, index, bool(document.blinded))
     leaf = Leaf(Kind.RECORDS, document.path, document.size, digest, root, document.records or 0, records=records)
-    return Entry(leaf)
+    return Entry(leaf, sha256=_sha256_of(document))
+
+
+def _sha256_of(document: EntryDocument) -> bytes:
+    return bytes.fromhex(document.sha256 or "")
 
 
 def document_of(row: canonical.Json, index: int, where: str) -> EntryDocument:
@@ -230,7 +250,7 @@ def with_parts(document: EntryDocument, parts: Sequence[Leaf], where: str) -> En
     entry = safetensors_entry(document.path, header, tensors, (document.metadata or {}).items())
     if entry.leaf.size != document.size:
         raise FormatError(where, "its parts do not add up to its size")
-    return entry
+    return entry._replace(sha256=_sha256_of(document))
 
 
 def _part_from(part: PartDocument, where: str) -> Leaf:

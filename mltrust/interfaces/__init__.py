@@ -4,8 +4,9 @@ A plug is one file, one line under `[project.entry-points."mltrust.<kind>"]` and
 inherits the public contract suite in `mltrust.testing`.
 """
 
-from mltrust.interfaces.anchoring import Anchor, Dialogue, Home, Mute, Quorum, Submission, Trust
+from mltrust.interfaces.anchoring import Anchor, Dialogue, Home, Mute, Submission
 from mltrust.interfaces.exporting import Exporter, Sealing
+from mltrust.interfaces.hashing import HashingDigester
 from mltrust.interfaces.reading import (
     ArtifactReader,
     ArtifactSource,
@@ -27,6 +28,7 @@ from mltrust.interfaces.reading import (
 )
 from mltrust.interfaces.settings import Settings
 from mltrust.interfaces.signing import SignatureVerifier, Signer
+from mltrust.interfaces.trusting import Quorum, Trust, TrustedKey, TrustedSigner
 
 __all__ = [
     "Anchor",
@@ -38,6 +40,7 @@ __all__ = [
     "EnginePlug",
     "Exporter",
     "FileEntry",
+    "HashingDigester",
     "Home",
     "Means",
     "Mute",
@@ -58,4 +61,6 @@ __all__ = [
     "SourcePlug",
     "Submission",
     "Trust",
+    "TrustedKey",
+    "TrustedSigner",
 ]

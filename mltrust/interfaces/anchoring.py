@@ -1,4 +1,4 @@
-"""The sockets of anchoring: anchors publish and confirm, a dialogue asks the user, trust says who counts."""
+"""The sockets of anchoring: anchors publish and confirm, a dialogue asks the user."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -124,41 +124,3 @@ class Anchor(Protocol):
         Raises what `find` does, and `AnchorError` if the anchor no longer stands by it.
         """
         return receipt
-
-
-@dataclass(frozen=True)
-class Quorum:
-    """Anchors of which at least so many must vouch."""
-
-    at_least: int
-    anchors: Sequence[Anchor]
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.at_least <= len(self.anchors):
-            raise UsageError(f"at least {self.at_least} of {len(self.anchors)} anchors is not a policy")
-
-
-@dataclass(frozen=True)
-class Trust:
-    """Whom the caller trusts; never read from the thing under test.
-
-    `anchors` were named by the caller: silence of one is a failure; and of `quorum` so many must vouch as it says.
-    `assumed` are trusted where nobody was named who says whose it is, such as the user's own ledger: silence of one
-    decides nothing.
-    `fingerprint` is one the caller has from a source it trusts; `content_only` asks for the bytes alone.
-    """
-
-    anchors: Sequence[Anchor] = ()
-    quorum: Quorum | None = None
-    assumed: Sequence[Anchor] = ()
-    fingerprint: str | None = None
-    content_only: bool = False
-
-    @property
-    def everybody(self) -> tuple[Anchor, ...]:
-        """All anchors that are asked, in order."""
-        return (*self.anchors, *(self.quorum.anchors if self.quorum else ()), *self.assumed)
-
-    def __post_init__(self) -> None:
-        if self.content_only and (self.anchors or self.quorum or self.assumed or self.fingerprint):
-            raise UsageError("to ask for the content only is to ask nobody: name no anchor, key or fingerprint with it")

@@ -125,7 +125,9 @@ class Progress(Protocol):
 class Digester(Protocol):
     """Reads a segment in its own way. Data only: it travels to wherever the segment is read."""
 
-    size: ClassVar[int]
+    @property
+    def size(self) -> int:
+        """The number of bytes of an answer."""
 
     def digest(self, segment: Segment, source: ArtifactSource, suite: Suite, progress: Progress) -> bytes:
         """Return `size` bytes that say all there is to say of the bytes of `segment`, and depend on nothing else."""

@@ -1,13 +1,15 @@
 """The sockets of signing: signers sign statements, verifiers tell whether somebody did."""
 
 from collections.abc import Sequence
-from typing import ClassVar, Protocol, Self, runtime_checkable
+from typing import TYPE_CHECKING, ClassVar, Protocol, Self, runtime_checkable
 
 from mltrust.core.dsse import Signature
-from mltrust.core.public_key import PublicKey
 from mltrust.core.report import Check
 from mltrust.interfaces.anchoring import Home
 from mltrust.interfaces.settings import Settings
+
+if TYPE_CHECKING:
+    from mltrust.core.public_key import PublicKey  # brings cryptography, which most commands do without
 
 
 @runtime_checkable
@@ -29,7 +31,7 @@ class Signer(Protocol):
     def from_uri(cls, uri: str, home: Home, settings: Settings) -> Self:
         """Return the signer that `uri` (`scheme:rest`) names; `UsageError` if it makes no sense. It opens nothing."""
 
-    def public_key(self) -> PublicKey | None:
+    def public_key(self) -> "PublicKey | None":
         """Return the key its signatures are checked with; None where they bring a certificate instead."""
 
     def sign(self, payload: bytes) -> Sequence[Signature]:

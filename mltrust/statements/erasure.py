@@ -14,7 +14,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from mltrust.core import canonical
 from mltrust.core.bundle import open_document
-from mltrust.core.dsse import Signature
+from mltrust.core.dsse import MAX_SIGNATURES, Signature, together_signed
 from mltrust.core.model import Document, first_surprise
 from mltrust.core.receipt import MAX_RECEIPTS, Receipt, together
 from mltrust.core.statement import Hex256, Statement
@@ -63,7 +63,7 @@ class Tombstone(Document):
     """An erasure statement with what stands beside it."""
 
     statement: Statement
-    signatures: tuple[Signature, ...] = ()
+    signatures: Annotated[tuple[Signature, ...], Field(max_length=MAX_SIGNATURES)] = ()
     receipts: Annotated[tuple[Receipt, ...], Field(max_length=MAX_RECEIPTS)] = ()
 
     @property
@@ -79,6 +79,10 @@ class Tombstone(Document):
     def with_receipts(self, receipts: tuple[Receipt, ...]) -> Self:
         """Return the tombstone with `receipts` added, each once."""
         return self.model_copy(update={"receipts": together(self.receipts, receipts)})
+
+    def with_signatures(self, signatures: Sequence[Signature]) -> Self:
+        """Return the tombstone with `signatures` added, as `core.dsse.together_signed` does."""
+        return self.model_copy(update={"signatures": together_signed(self.signatures, signatures)})
 
 
 class ErasuresDocument(Document):

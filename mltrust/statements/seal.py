@@ -7,8 +7,9 @@ from typing import Annotated, ClassVar
 from pydantic import Field, ValidationError
 
 from mltrust.core import canonical
-from mltrust.core.digest import SUITES, Suite, suite_named
-from mltrust.core.manifest import Manifest, ns, u64
+from mltrust.core.columns import Files
+from mltrust.core.digest import SHA256, SUITES, Suite, suite_named
+from mltrust.core.manifest import Entry, Manifest, ns, u64
 from mltrust.core.model import Document, SparseDocument, first_surprise
 from mltrust.core.statement import Hex256, Statement, Subject
 from mltrust.errors import FormatError, UsageError
@@ -49,13 +50,19 @@ class Totals(SparseDocument):
         return Totals.model_construct(files=files, tensors=tensors, records=records, bytes=manifest.bytes)
 
 
-class SealPredicate(Document):
-    """The predicate of a seal; `size` is the number of leaves of the tree whose root is `root`."""
+class SealPredicate(SparseDocument):
+    """The predicate of a seal; `size` is the number of leaves of the tree whose root is `root`.
+
+    `sha256_root` is the root over the SHA-256s of the files, and left out where they were not recorded.
+    """
+
+    spare: ClassVar[frozenset[str]] = frozenset({"sha256_root"})
 
     suite: Text
     size: Annotated[int, Field(ge=1)]
     root: Hex256
     content_root: Hex256 | None
+    sha256_root: Hex256 | None = None
     parameters: Parameters
     totals: Totals
     annotations: dict[Text, Text]
@@ -100,12 +107,12 @@ def seal_statement(
 def _predicate(
     manifest: Manifest, suite: Suite, parameters: Parameters, annotations: Mapping[str, str], supersedes: str | None
 ) -> SealPredicate:
-    content_root = manifest.content_root
     return SealPredicate(
         suite=suite.name,
         size=manifest.size,
         root=manifest.root.hex(),
-        content_root=content_root.hex() if content_root is not None else None,
+        content_root=_hex(manifest.content_root),
+        sha256_root=_hex(manifest.sha256_root),
         parameters=parameters,
         totals=Totals.of(manifest),
         annotations=dict(annotations),
@@ -128,12 +135,25 @@ def read_seal(statement: Statement) -> SealPredicate:
 def contradictions(statement: Statement, manifest: Manifest) -> list[str]:
     """Say in which ways a statement, its own fingerprint and a manifest contradict each other; empty if in none."""
     predicate = read_seal(statement)
-    content_root = manifest.content_root
     claims = {
         "the fingerprint": (statement.subject[0].digest[predicate.suite], predicate.fingerprint().hex()),
         "the root": (predicate.root, manifest.root.hex()),
         "the number of files": (predicate.size, manifest.size),
-        "the content root": (predicate.content_root, content_root.hex() if content_root is not None else None),
+        "the content root": (predicate.content_root, _hex(manifest.content_root)),
+        "the SHA-256 of a file": (predicate.sha256_root, _hex(manifest.sha256_root)),
         "the totals": (predicate.totals, Totals.of(manifest)),
     }
-    return [what for what, (stated, found) in claims.items() if stated != found]
+    found = [what for what, (stated, found) in claims.items() if stated != found]
+    twice = predicate.suite == SHA256.name and manifest.has_sha256 and any(map(_has_two_sha256s, manifest.pieces()))
+    return [*found, "a second SHA-256 of a file"] if twice else found
+
+
+def _has_two_sha256s(piece: Files | Entry) -> bool:
+    """Tell, where the digest of a whole file is its SHA-256, whether another one stands beside it."""
+    if isinstance(piece, Files):
+        return list(piece.digests) != list(piece.sha256s)
+    return piece.leaf.digest not in (b"", piece.sha256)
+
+
+def _hex(value: bytes | None) -> str | None:
+    return None if value is None else value.hex()
