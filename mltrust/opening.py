@@ -1,12 +1,18 @@
-"""Anchors by URI and by key: from what the caller wrote to the plug that it names."""
+"""Anchors by URI and by key, and signers by key, certificates and identity: from what the caller wrote to the plug."""
 
 import os
+import re
 from pathlib import Path
 
 from mltrust import registry
 from mltrust.core.note import looks_like_a_key
-from mltrust.errors import UsageError
-from mltrust.interfaces import Anchor, Home, Settings
+from mltrust.disk.documents import read_document
+from mltrust.errors import UnreadableError, UsageError
+from mltrust.interfaces import Anchor, Home, Settings, SignatureVerifier
+
+MAX_KEY_FILE_BYTES = 64 * 1024
+_MAX_CERTIFICATES_BYTES = 2**20
+_READS_AS_PUBLIC_KEY = re.compile(r"\s*(-----BEGIN |(ssh|ecdsa|sk)-\S+\s)")
 
 
 def open_anchor(uri: str, home: Home, settings: Settings | None = None) -> Anchor:
@@ -64,3 +70,49 @@ def _by_key(key: str, settings: Settings) -> tuple[type[Anchor], Anchor]:
         if backend is not None:
             return plug, backend
     raise UsageError(f"{ascii(key)[:80]} is no key of a known kind", hint="mltrust ledger checkpoint shows a ledger's.")
+
+
+def reads_as_public_key(text: str) -> bool:
+    """Tell whether a text reads as a public key in PEM or OpenSSH form, well-formed or not; no path does."""
+    return _READS_AS_PUBLIC_KEY.match(text) is not None
+
+
+def verifier_by_key(name: str | None, data: bytes, where: str) -> SignatureVerifier:
+    """Return who signs with a public key in PEM, DER or OpenSSH form, without a name called by its id.
+
+    `UsageError` names `where` if it is none.
+    """
+    from mltrust.core.public_key import read_public_key
+    from mltrust.signers.key import KeyVerifier
+
+    try:
+        key = read_public_key(data, where)
+    except UnreadableError as error:
+        raise UsageError(str(error), hint="mltrust key show prints the public key of a private one.") from error
+    return KeyVerifier(key.id if name is None else name, key)
+
+
+def verifier_by_key_file(name: str, path: Path) -> SignatureVerifier:
+    """Return who signs with the public key in a file; `UsageError` if it cannot be read or holds none."""
+    return verifier_by_key(name, _named_file(path, MAX_KEY_FILE_BYTES), str(path))
+
+
+def verifier_by_certificates(name: str, path: Path) -> SignatureVerifier:
+    """Return who signs with a certificate that leads to one of the roots in a file, in PEM or DER."""
+    from mltrust.signers.certificate import CertificateVerifier
+
+    return CertificateVerifier(name, _named_file(path, _MAX_CERTIFICATES_BYTES))
+
+
+def verifier_by_identity(name: str, identity: str, issuer: str, trust_root: Path | None) -> SignatureVerifier:
+    """Return who signs as an identity that an issuer knows, under a Sigstore trust root."""
+    from mltrust.signers.sigstore.verifier import SigstoreVerifier
+
+    return SigstoreVerifier(name, identity=identity, issuer=issuer, trust_root=trust_root)
+
+
+def _named_file(path: Path, limit: int) -> bytes:
+    try:
+        return read_document(path, limit)
+    except UnreadableError as error:  # the caller named what is not there
+        raise UsageError(str(error)) from error

@@ -24,13 +24,15 @@ from cryptography.hazmat.primitives.serialization import (
 
 from mltrust.core.note import Signer
 from mltrust.disk import state
-from mltrust.errors import AnchorError, UsageError
+from mltrust.disk.documents import read_document
+from mltrust.errors import AnchorError, UnreadableError, UsageError
 
 _OWN = "own"
 _LOCAL = "mltrust.local"
 _WITNESS = "mltrust.witness"
 _LOCK_SECONDS = 30.0
 _MAX_KEY_BYTES = 16 * 1024
+_MAX_PASSWORD_BYTES = 64 * 1024
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _RESTORE = "Restore it from a backup."
 
@@ -131,3 +133,16 @@ def refuse_readable_by_others(file: Path, what: str) -> None:
         mode = file.stat().st_mode
     if os.name == "posix" and mode & _OTHERS:
         raise UsageError(f"{file}: others can read this {what}", hint=f"Run: chmod 600 {shlex.quote(str(file))}")
+
+
+def read_password(file: Path) -> str:
+    """Return the password in a file, without a line break at its end; `UsageError` if others can read it, too."""
+    try:
+        data = read_document(file, _MAX_PASSWORD_BYTES)
+        refuse_readable_by_others(file, "password")
+    except UnreadableError as error:
+        raise UsageError(f"password file: {error}") from error
+    try:
+        return data.decode().removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError as error:  # what could not be read would be lost from the password
+        raise UsageError(f"password file: {file}: not UTF-8 text") from error

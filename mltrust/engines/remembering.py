@@ -14,12 +14,13 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import islice
 from typing import ClassVar
 
-from mltrust.core.digest import DIGEST_SIZE, Suite
+from mltrust.core.digest import DIGEST_SIZE, SHA256, Suite
 from mltrust.core.report import Recalled
 from mltrust.disk.digest_cache import KEY_SIZE, DigestCache, Table, unpacked
-from mltrust.interfaces import ArtifactSource, Engine, Progress, RemoteEngine, Segment
+from mltrust.interfaces import ArtifactSource, Engine, HashingDigester, Progress, RemoteEngine, Segment
 
 # FAT counts in two seconds, no other file system in more than one; and the kernel's clock may be some ticks behind.
 GUARD_NS = 2_100_000_000
@@ -54,12 +55,12 @@ class RememberingEngine:
         if source.remote:
             yield from self._inner.digest(batches, source, suite, progress)
             return
-        lookup = _Lookup(self._cache.read(self._artifact, suite.name))
-        asked: deque[_Asked] = deque()
+        tables = _Tables(lambda name: _Lookup(self._cache.read(self._artifact, name)), suite.name)
+        asked: deque[_Asked | _AskedBeside] = deque()
 
         def unknown() -> Iterator[Sequence[Segment]]:
             for batch in batches:
-                asked.append(lookup.ask(batch, self._clock()))  # before any of it is read
+                asked.append(tables.ask(batch, self._clock()))  # before any of it is read
                 progress.advance(self._count(asked[-1]))
                 yield asked[-1].missing
 
@@ -67,12 +68,12 @@ class RememberingEngine:
             for found in answers:
                 batch = asked.popleft()
                 digests = batch.completed(found)
-                lookup.learn(batch, digests)
+                tables.learn(batch, digests)
                 yield digests
-        if (news := lookup.news()) is not None:
-            self._cache.write(self._artifact, suite.name, news)
+        for name, news in tables.news():
+            self._cache.write(self._artifact, name, news)
 
-    def _count(self, asked: "_Asked") -> int:
+    def _count(self, asked: "_Asked | _AskedBeside") -> int:
         """Add what was recalled of a batch; return how many bytes of it. Each file has one segment at its start."""
         known = asked.known
         files = sum([not segment.offset for segment in known])
@@ -107,6 +108,91 @@ class _Asked:
         """Return all digests, given those of the missing segments."""
         coming = iter(found)
         return [next(coming) if digest is None else digest for digest in self.digests]
+
+
+@dataclass(frozen=True)
+class _AskedBeside:
+    """A batch of which SHA-256 is wanted, too: what was asked of its ranges, in the suite, and of what they tile.
+
+    A segment is known if all of that is; else it is read again as a whole.
+    """
+
+    batch: Sequence[Segment]
+    ranges: _Asked
+    wholes: _Asked
+    answers: Sequence[bytes | None]
+
+    @property
+    def known(self) -> Sequence[Segment]:
+        return [segment for segment, answer in zip(self.batch, self.answers, strict=True) if answer is not None]
+
+    @property
+    def missing(self) -> Sequence[Segment]:
+        return [segment for segment, answer in zip(self.batch, self.answers, strict=True) if answer is None]
+
+    def completed(self, found: Iterable[bytes]) -> list[bytes]:
+        """Return all answers, given those of the missing segments."""
+        coming = iter(found)
+        return [next(coming) if answer is None else answer for answer in self.answers]
+
+
+class _Tables:
+    """What is remembered of an artifact in the suite of a run, and of its files in SHA-256 where that is wanted, too.
+
+    `read` returns what is remembered in a suite. Where both are the same one, so is the table: it is asked twice.
+    """
+
+    def __init__(self, read: "Callable[[str], _Lookup]", suite: str) -> None:
+        self._read, self._suite = read, suite
+        self._lookups = {suite: read(suite)}
+
+    def ask(self, batch: Sequence[Segment], now: int) -> _Asked | _AskedBeside:
+        """Look a batch up."""
+        beside = [segment for segment in batch if isinstance(segment.by, HashingDigester)]
+        if not beside:
+            return self._lookups[self._suite].ask(batch, now)
+        if SHA256.name not in self._lookups:
+            self._lookups[SHA256.name] = self._read(SHA256.name)
+        flat = [each for segment in batch for each in _ranges(segment)]
+        ranges = self._lookups[self._suite].ask(flat, now)
+        wholes = self._lookups[SHA256.name].ask([segment._replace(by=None) for segment in beside], now)
+        return _AskedBeside(batch, ranges, wholes, list(_put_together(batch, ranges.digests, wholes.digests)))
+
+    def learn(self, asked: _Asked | _AskedBeside, answers: Sequence[bytes]) -> None:
+        """Take in the `answers` of a batch, in the order in which batches were asked."""
+        if isinstance(asked, _Asked):
+            self._lookups[self._suite].learn(asked, answers)
+            return
+        pairs = list(zip(asked.batch, answers, strict=True))
+        self._lookups[self._suite].learn(asked.ranges, [each for pair in pairs for each in _digests_in(*pair)])
+        wholes = [answer[:DIGEST_SIZE] for segment, answer in pairs if isinstance(segment.by, HashingDigester)]
+        self._lookups[SHA256.name].learn(asked.wholes, wholes)
+
+    def news(self) -> Iterator[tuple[str, Table]]:
+        """Yield the tables that are to be written, by suite."""
+        for name, lookup in self._lookups.items():
+            if (news := lookup.news()) is not None:
+                yield name, news
+
+
+def _ranges(segment: Segment) -> list[Segment]:
+    return segment.by.ranges(segment) if isinstance(segment.by, HashingDigester) else [segment]
+
+
+def _digests_in(segment: Segment, answer: bytes) -> list[bytes]:
+    return unpacked(answer[DIGEST_SIZE:], DIGEST_SIZE) if isinstance(segment.by, HashingDigester) else [answer]
+
+
+def _put_together(
+    batch: Sequence[Segment], ranges: Iterable[bytes | None], wholes: Iterable[bytes | None]
+) -> Iterator[bytes | None]:
+    """Yield the answer of every segment of which all is remembered, and None for the others."""
+    of_ranges, of_wholes = iter(ranges), iter(wholes)
+    for segment in batch:
+        digests = list(islice(of_ranges, len(_ranges(segment))))
+        if isinstance(segment.by, HashingDigester):
+            digests.insert(0, next(of_wholes))
+        yield None if None in digests else b"".join(filter(None, digests))
 
 
 class _Lookup:
@@ -170,7 +256,7 @@ def _keys(batch: Sequence[Segment]) -> list[bytes]:
 def _key(segment: Segment) -> bytes:
     """Return the key of a segment, or one that nothing is remembered under.
 
-    That is where its file's version is not a kernel's, and where more than a digest is wanted.
+    That is where its file's version is not a kernel's, and where more than digests is wanted.
     """
     try:
         if segment.by is not None:

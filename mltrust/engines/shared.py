@@ -10,11 +10,10 @@ import signal
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import accumulate, pairwise
 from mmap import mmap
 from time import sleep
 from typing import Final, NoReturn
-
-from mltrust.core.digest import DIGEST_SIZE
 
 _NUMBER = struct.Struct("=I")
 _MAX_PIECES = 4096 // _NUMBER.size  # as many numbers as the smallest pipe holds
@@ -36,17 +35,17 @@ def may_fork() -> bool:
 
 
 class SharedWork:
-    """The digests of `count` things, being worked out by copies of this process from the start.
+    """The digests of some things, being worked out by copies of this process from the start.
 
-    `digests` returns those of a range of indexes, joined; each has `width` bytes. It says how many bytes it has read as
-    it reads them; what it calls to say so may raise, where nobody waits for its answer any more.
+    `digests` returns those of a range of indexes, joined; each has as many bytes as `widths` say. It says how many
+    bytes it has read as it reads them; what it calls to say so may raise, where nobody waits for its answer any more.
 
     This process may do something else meanwhile; it joins in when it is asked to `finish`. Whoever begins work ends
     it by `finish` or `abandon`: copies are waited for there.
     """
 
-    def __init__(self, count: int, digests: Digests, copies: int, width: int = DIGEST_SIZE) -> None:
-        self._work = _Work(count, digests, width)
+    def __init__(self, widths: Sequence[int], digests: Digests, copies: int) -> None:
+        self._work = _Work(widths, digests)
         self._copies: list[int] = []
         with suppress(OSError), _interrupts_waiting() as mask:  # no more processes to be had: fewer do it
             self._copies.extend(self._work.copy(mask) for _ in range(min(copies, _MAX_COPIES)))
@@ -119,11 +118,12 @@ class _Work:
     There, too, stands how many bytes of each piece were read, and that nobody waits for the rest.
     """
 
-    def __init__(self, count: int, digests: Digests, width: int) -> None:
-        self._count, self._digests, self._width = count, digests, width
-        self._size = -(-count // _MAX_PIECES)
-        self.pieces = -(-count // self._size)
-        self._found = mmap(-1, count * width)
+    def __init__(self, widths: Sequence[int], digests: Digests) -> None:
+        self._count, self._digests = len(widths), digests
+        self._ends = [0, *accumulate(widths)]
+        self._size = -(-self._count // _MAX_PIECES)
+        self.pieces = -(-self._count // self._size)
+        self._found = mmap(-1, self._ends[-1])
         self._done, self._ended = mmap(-1, self.pieces), mmap(-1, 1)
         self._read = memoryview(mmap(-1, self.pieces * struct.calcsize(_COUNT))).cast(_COUNT)
         self._tickets, end = os.pipe()
@@ -163,14 +163,14 @@ class _Work:
 
     def do(self, piece: int, watch: Callable[[], None]) -> None:
         """Work one piece out; `watch` is called whenever something of it was read."""
-        indexes, width = self._range(piece), self._width
+        indexes = self._range(piece)
         self._read[piece] = 0
 
         def advance(size: int) -> None:
             self._read[piece] += size
             watch()
 
-        self._found[indexes.start * width : indexes.stop * width] = self._digests(indexes, advance)
+        self._found[self._ends[indexes.start] : self._ends[indexes.stop]] = self._digests(indexes, advance)
         self._done[piece] = _DONE
 
     def is_done(self, piece: int) -> bool:
@@ -187,8 +187,8 @@ class _Work:
 
     def found(self) -> list[bytes]:
         """Return the digests in order."""
-        found, width = bytes(self._found), self._width
-        return [found[at : at + width] for at in range(0, len(found), width)]
+        found = bytes(self._found)
+        return [found[begin:end] for begin, end in pairwise(self._ends)]
 
     def close(self) -> None:
         """Close the pipe."""

@@ -11,7 +11,8 @@ Three lanes, because three kinds of work want three kinds of care:
   Where bytes come over a network, reading is waiting, and many threads wait at once.
 
 Segments that somebody else digests, record by record, keep a thread busy each, or a copy of this process where there
-are several: what is done for every record holds the interpreter lock.
+are several: what is done for every record holds the interpreter lock. What such a digester only hashes goes with the
+small segments if it is small, and else has a second thread to read ahead, unless this engine has one job only.
 """
 
 import os
@@ -25,7 +26,7 @@ from typing import Any, ClassVar, Self, TypeVar
 from mltrust.core.digest import Hasher, Suite
 from mltrust.engines import shared
 from mltrust.errors import ChangedError, UsageError
-from mltrust.interfaces import ArtifactSource, OpenFile, Progress, Segment, Silent
+from mltrust.interfaces import ArtifactSource, HashingDigester, OpenFile, Progress, Segment, Silent
 
 SMALL = 256 * 1024
 BLOCK = 1024 * 1024
@@ -104,12 +105,13 @@ class _Run:
         self.found: list[bytes] = [b""] * len(segments)
         self.stop = threading.Event()
         order = sorted((i for i, s in enumerate(segments) if s.length > SMALL), key=self._length, reverse=True)
-        own = sorted((i for i, s in enumerate(segments) if s.by is not None), key=self._length, reverse=True)
+        self.small = [i for i, s in enumerate(segments) if s.length <= SMALL and _from_content(s)]
+        by_others = {i for i, s in enumerate(segments) if s.by is not None}
+        own = sorted(by_others.difference(self.small), key=self._length, reverse=True)
         order = [i for i in order if segments[i].by is None] if own else order
-        fair_share = sum(segment.length for segment in segments) / jobs
+        self.fair_share = fair_share = sum(segment.length for segment in segments) / jobs
         self.wide = [i for i in order if jobs > 1 and segments[i].length > max(fair_share, WIDE_BLOCK)]
         self.large = deque(order[len(self.wide) :])
-        self.small = [i for i, s in enumerate(segments) if s.length <= SMALL and s.by is None]
         self.own = deque(own)
         self.shared = [*self._share_own(), *self._share_small()]
 
@@ -145,46 +147,45 @@ class _Run:
             work.abandon()
 
     def _share_own(self) -> Iterator[tuple[Sequence[int], shared.SharedWork]]:
-        segments = [(segment, segment.by) for segment in (self.segments[index] for index in self.own)]
+        own = [i for i in self.own if not isinstance(self.segments[i].by, HashingDigester)]
+        segments = [self.segments[index] for index in own]
         if self.jobs == 1 or len(segments) < 2 or self.source.remote or not shared.may_fork():  # noqa: PLR2004  # one is not shared
             return
-        width = max(segment.answer for segment, _ in segments)
 
         def digests(indexes: range, advance: shared.Advance) -> bytes:
             some, progress = segments[indexes.start : indexes.stop], _Calling(advance)
-            found = (by.digest(segment, self.source, self.suite, progress) for segment, by in some if by)
-            return b"".join(each.ljust(width, b"\0") for each in found)
+            return b"".join(self._have_digested(segment, progress) for segment in some)
 
-        yield list(self.own), shared.SharedWork(len(segments), digests, self.jobs - 1, width)
-        self.own.clear()
+        yield own, shared.SharedWork([each.answer for each in segments], digests, self.jobs - 1)
+        self.own = deque(i for i in self.own if i not in own)
 
     def _share_small(self) -> Iterator[tuple[Sequence[int], shared.SharedWork]]:
         if self.jobs == 1 or len(self.small) < _MANY or self.source.remote or not shared.may_fork():
             return
-        read_each, digest = self.source.read_each, self.suite.digest
         segments = [self.segments[index] for index in self.small]
 
         def digests(indexes: range, advance: shared.Advance) -> bytes:
             some = segments[indexes.start : indexes.stop]
-            found = b"".join(map(digest, read_each(some)))
+            found = b"".join(self._digests_of(some))
             advance(sum(segment.length for segment in some))
             return found
 
-        yield self.small, shared.SharedWork(len(segments), digests, self.jobs - 1)
+        yield self.small, shared.SharedWork([each.answer for each in segments], digests, self.jobs - 1)
         self.small = []
 
     def _take_shared(self) -> None:
         while self.shared:
             indexes, work = self.shared.pop(0)
             for index, found in zip(indexes, work.finish(self.progress.advance), strict=True):
-                self.found[index] = found[: self.segments[index].answer]
+                self.found[index] = found
 
     def _lane(self, pieces: deque[Sequence[int]], streams: bool) -> None:
+        watching = _Calling(self._advance)
         try:
             while not self.stop.is_set() and (piece := _next(pieces)):
                 self._hash_small(piece)
             while streams and not self.stop.is_set() and (index := _next(self.own)) is not None:
-                self.found[index] = self._have_digested(self.segments[index])
+                self.found[index] = self._have_digested(self.segments[index], watching)
             buffer = memoryview(bytearray(BLOCK))
             while streams and not self.stop.is_set() and (index := _next(self.large)) is not None:
                 self.found[index] = self._hash_large(self.segments[index], buffer)
@@ -195,18 +196,30 @@ class _Run:
             raise
 
     def _hash_small(self, piece: Sequence[int]) -> None:
-        contents = self.source.read_each([self.segments[index] for index in piece])
-        for index, content in zip(piece, contents, strict=True):
-            self.found[index] = self.suite.digest(content)
-        self.progress.advance(sum(self.segments[index].length for index in piece))
+        segments = [self.segments[index] for index in piece]
+        for index, digest in zip(piece, self._digests_of(segments), strict=True):
+            self.found[index] = digest
+        self.progress.advance(sum(segment.length for segment in segments))
 
-    def _have_digested(self, segment: Segment) -> bytes:
-        def advance(size: int) -> None:
-            if self.stop.is_set():
-                raise _StoppedError
-            self.progress.advance(size)
+    def _digests_of(self, segments: Sequence[Segment]) -> Iterator[bytes]:
+        """Read small segments and digest what is in memory then."""
+        contents, suite = self.source.read_each(segments), self.suite
+        if all(segment.by is None for segment in segments):
+            yield from map(suite.digest, contents)
+            return
+        for (*_, by), content in zip(segments, contents, strict=True):
+            yield by.digest_content(content, suite) if isinstance(by, HashingDigester) else suite.digest(content)
 
-        return segment.by.digest(segment, self.source, self.suite, _Calling(advance)) if segment.by else b""
+    def _have_digested(self, segment: Segment, progress: Progress) -> bytes:
+        by = segment.by
+        if isinstance(by, HashingDigester) and self.jobs > 1 and segment.length > self.fair_share:
+            return by.digest_ahead(segment, self.source, self.suite, progress)
+        return by.digest(segment, self.source, self.suite, progress) if by else b""
+
+    def _advance(self, size: int) -> None:
+        if self.stop.is_set():
+            raise _StoppedError
+        self.progress.advance(size)
 
     def _hash_large(self, segment: Segment, buffer: memoryview) -> bytes:
         hasher = self.suite.new()
@@ -235,6 +248,11 @@ class _Run:
                 hasher.update(block)
                 self.progress.advance(len(block))
         return hasher.digest()
+
+
+def _from_content(segment: Segment) -> bool:
+    """Tell whether the bytes of a segment are enough to digest it, wherever they come from."""
+    return segment.by is None or isinstance(segment.by, HashingDigester)
 
 
 def _pieces(indexes: Sequence[int], size: int) -> deque[Sequence[int]]:

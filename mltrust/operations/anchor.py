@@ -100,7 +100,7 @@ def consult(backend: Anchor, receipts: Sequence[Receipt], submission: Submission
     else:
         checks += _found(backend, submission)
     answer = _judge(checks, backend, required=required)
-    return answer.model_copy(update={"required": required, "vouches": backend.vouches})
+    return answer.model_copy(update={"required": required, "vouches": backend.vouches, "kinds": (backend.scheme,)})
 
 
 def _confirm(backend: Anchor, receipt: Receipt, digest: Digest) -> Check:

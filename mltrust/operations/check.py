@@ -12,7 +12,7 @@ from mltrust.core.report import Check, CheckKind, Outcome, Report, Scope
 from mltrust.errors import FormatError
 from mltrust.interfaces import ArtifactReader, ArtifactSource, FileEntry, Means, RecordReader, Trust
 from mltrust.operations.fingerprint import read_found
-from mltrust.operations.verify import receipts_elsewhere, vouching
+from mltrust.operations.verify import receipts_elsewhere, sealed_vouching
 from mltrust.statements.seal import read_seal
 
 _LINE_ENDS = (b"\n", b"\r\n")
@@ -33,7 +33,7 @@ def check(proof: Proof, trust: Trust, content: ArtifactSource | None, means: Mea
     checks = [_agreement(proof), _inclusion(proof)]
     if content is not None:
         checks.append(_content(proof, content, means, suite))
-    checks += vouching(proof.statement, proof.receipts, proof.signatures, trust)
+    checks += sealed_vouching(proof, trust)
     kind = proof.target.kind
     return Report(
         name=proof.statement.subject[0].name,

@@ -15,10 +15,11 @@ from mltrust.core.leaf import Leaf
 from mltrust.core.names import count
 from mltrust.disk.salts import KeptSalts, erase_salts
 from mltrust.errors import SealError, UsageError
-from mltrust.interfaces import Anchor, Means, Submission
+from mltrust.interfaces import Anchor, Means, Signer, Submission
 from mltrust.operations.anchor import receipted
 from mltrust.operations.blinded_file import BlindedArtifact, BlindedFile
 from mltrust.operations.seal import whole
+from mltrust.operations.signing import new_signatures, prepare, with_signatures
 from mltrust.statements.erasure import Erasure, Tombstone, erasure_statement, read_erasure
 
 
@@ -43,22 +44,32 @@ class Erased:
     before: bool
 
 
-def erase(sealed: BlindedArtifact, wanted: Wanted, anchors: Sequence[Anchor], means: Means) -> Erased:
+@dataclass(frozen=True)
+class Word:
+    """On whose word records are erased: who signs the tombstone, and who publishes it."""
+
+    anchors: Sequence[Anchor]
+    signers: Sequence[Signer] = ()
+
+
+def erase(sealed: BlindedArtifact, wanted: Wanted, word: Word, means: Means) -> Erased:
     """Erase records, or finish what was begun; return the tombstone.
 
-    1. The seal must be whole, its salts here, and its tombstones must not contradict it.
+    1. Signers open their keys. The seal must be whole, its salts here, and its tombstones must not contradict it.
     2. An erasure of just these records that was begun is taken up again; any other that was not finished comes first.
     3. The file must hold the sealed records: the hashes of the leaves come from it, or else from that tombstone.
     4. The file without the records is written beside it, under a name of ours, and must lead to the sealed root.
-    5. The tombstone is published through every anchor, then written.
+    5. The tombstone is signed by every signer, published through every anchor, then written.
     6. The salts are overwritten where they stand.
     7. The file without the records takes the place of the other.
 
     Raises:
         UsageError: There are no such records, they were erased before, or this cannot be done with such a file.
+        SigningError: Somebody did not sign; nothing was written.
         ArtifactError: The file, or the rewritten one, does not hold the records it has to, or changed meanwhile.
     """
-    salts = _checked(sealed)  # 1
+    prepare(word.signers)  # 1
+    salts = _checked(sealed)
     leaf = _blinded_file(sealed.bundle, wanted.file)
     begun = _begun(sealed, leaf, wanted)  # 2
     case = BlindedFile.of(sealed, leaf, salts[leaf.name], means, begun)
@@ -66,7 +77,8 @@ def erase(sealed: BlindedArtifact, wanted: Wanted, anchors: Sequence[Anchor], me
     lost = begun is not None and case.has_lost(gone)
     with nullcontext() if lost else case.without(gone, wanted.rewritten) as left:  # 4
         tombstone = begun or _stated(sealed, Erasure(leaf.name, gone, wanted.reason))
-        tombstone = _published(tombstone, anchors)  # 5
+        tombstone = with_signatures(tombstone, new_signatures(tombstone, word.signers))  # 5
+        tombstone = _published(tombstone, word.anchors)
         case.check_unchanged()  # to publish may have taken long
         others = sealed.kept.tombstones
         new = [tombstone if each is begun else each for each in others] if begun else [*others, tombstone]

@@ -12,6 +12,8 @@ from mltrust.statements.erasure import Tombstone, read_erasure
 Ask = Callable[[Tombstone], Iterable[Check]]
 """Asks everybody the caller trusts about a tombstone."""
 
+_SIGN_IT = "Whoever signs the seal signs its erasures, too: run mltrust erase again for these records, with --key."
+
 
 def erasure_checks(bundle: Bundle, kept: Kept, ask: Ask) -> Iterator[Check]:
     """Yield a check for each tombstone.
@@ -64,7 +66,8 @@ def _vouched(tombstone: Tombstone, answers: Sequence[Check]) -> Check:
     what = _erased(tombstone)
     for answer in answers:
         if answer.outcome is Outcome.FAIL:
-            return _check(Outcome.FAIL, f"{what}: {answer.summary}", hint=answer.hint)
+            signs = answer.kind in (CheckKind.SIGNATURE, CheckKind.POLICY)
+            return _check(Outcome.FAIL, f"{what}: {answer.summary}", hint=answer.hint or (_SIGN_IT if signs else None))
     voucher = next((one for one in answers if one.outcome is Outcome.PASS and _can_vouch(one)), None)
     pending = (one for one in answers if one.outcome is not Outcome.PASS and (one.required or voucher is None))
     open_ = next(pending, None)

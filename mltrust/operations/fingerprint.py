@@ -8,10 +8,11 @@ from itertools import islice
 
 from mltrust.core.changes import Change, ChangeKind
 from mltrust.core.digest import Suite
-from mltrust.core.lfs import is_pointer, may_be_pointer
+from mltrust.core.lfs import Pointer, is_pointer, may_be_pointer
 from mltrust.core.manifest import Entry, Manifest, ManifestBuilder, file_entry
 from mltrust.errors import ArtifactError, FormatError, MalformedError, UnreadableError
 from mltrust.interfaces import ArtifactReader, ArtifactSource, FileEntry, Means, Parts, Segment
+from mltrust.operations.beside_sha256 import Beside
 from mltrust.operations.notices import NOTEWORTHY
 
 # The first batch is small, so that hashing begins early; the others are large, so that there are few.
@@ -28,7 +29,8 @@ class Reading:
     `readers` are those that cut files into parts, in order, and the last one, which takes all others.
 
     `malformed` says why a file could not be cut by its reader (it was then hashed as a whole), and
-    `pointers` names the Git LFS pointers; both stay empty in a strict reading, which refuses such files.
+    `pointers` names the Git LFS pointers; both stay empty in a strict reading, which refuses such files. `named` says
+    what the well-formed ones stand for.
     """
 
     files: list[FileEntry] = field(default_factory=list)
@@ -37,6 +39,7 @@ class Reading:
     used: set[str] = field(default_factory=set)
     malformed: dict[str, str] = field(default_factory=dict)
     pointers: set[str] = field(default_factory=set)
+    named: dict[str, Pointer] = field(default_factory=dict)
 
     def under(self, path: str) -> "Reading":
         """Return what was noted of the one file there is, under another path."""
@@ -56,9 +59,12 @@ class Reading:
         return change
 
 
-def fingerprint(source: ArtifactSource, means: Means, suite: Suite) -> Reading:
-    """Read an artifact that is to be sealed: a malformed file, a bare pointer or nothing at all is refused."""
-    reading = _Reader(source, means, strict=True).read(suite)
+def fingerprint(source: ArtifactSource, means: Means, suite: Suite, *, with_sha256: bool = False) -> Reading:
+    """Read an artifact that is to be sealed: a malformed file, a bare pointer or nothing at all is refused.
+
+    `with_sha256` finds the SHA-256 of every file, too.
+    """
+    reading = _Reader(source, means, strict=True, beside=Beside(suite) if with_sha256 else None).read(suite)
     if not reading.manifest.size:
         raise ArtifactError(source.name, "holds no files, so there is nothing to fingerprint")
     return reading
@@ -77,14 +83,16 @@ class _Batch:
     """Some files in order, those among them that are cut into parts, by their place, and all their segments."""
 
     files: Sequence[FileEntry]
+    beside: Beside | None
     parts: dict[int, Parts] = field(default_factory=dict)
 
     def segments(self) -> list[Segment]:
+        by = self.beside.whole if self.beside else None
         if not self.parts:
-            return [Segment(file, 0, file.size) for file in self.files]
+            return [Segment(file, 0, file.size, by) for file in self.files]
         found: list[Segment] = []
         for index, file in enumerate(self.files):
-            found.extend(self.parts[index].segments if index in self.parts else (Segment(file, 0, file.size),))
+            found.extend(self.parts[index].segments if index in self.parts else (Segment(file, 0, file.size, by),))
         return found
 
     def put_together(
@@ -103,16 +111,25 @@ class _Batch:
             done, used = index + 1, used + count
         self._add_whole(manifest, self.files[done:], digests[used:])
 
-    @staticmethod
-    def _add_whole(manifest: ManifestBuilder, files: Sequence[FileEntry], digests: Sequence[bytes]) -> None:
-        manifest.add_files([file.path for file in files], [file.size for file in files], digests)
+    def _add_whole(self, manifest: ManifestBuilder, files: Sequence[FileEntry], answers: Sequence[bytes]) -> None:
+        digests, sha256s = self.beside.columns(answers) if self.beside else (answers, ())
+        manifest.add_files([file.path for file in files], [file.size for file in files], digests, sha256s)
 
 
 class _Reader:
     """One reading of one artifact."""
 
-    def __init__(self, source: ArtifactSource, means: Means, *, strict: bool, keep_files: bool = False) -> None:
+    def __init__(
+        self,
+        source: ArtifactSource,
+        means: Means,
+        *,
+        strict: bool,
+        keep_files: bool = False,
+        beside: Beside | None = None,
+    ) -> None:
         self._source, self._means, self._strict, self._keep_files = source, means, strict, keep_files
+        self._beside = beside
         *self._cutters, self._rest = means.readers
         self._endings = (*NOTEWORTHY, *(ending for reader in self._cutters for ending in reader.endings))
         self._reading = Reading()
@@ -145,7 +162,7 @@ class _Reader:
     def _segments(self) -> Iterator[list[Segment]]:
         for files in _batches(self._source.files()):
             self._means.progress.expect(len(files), sum([file.size for file in files]))
-            batch = _Batch(files)
+            batch = _Batch(files, self._beside)
             for index, file in self._special(files):
                 if (parts := self._parts(file)) is not None:
                     batch.parts[index] = parts
@@ -163,8 +180,8 @@ class _Reader:
         """Let the first reader that accepts `file` cut it; None for a file that stays whole."""
         if not self._keep_files and file.path.endswith(self._endings):
             self._reading.files.append(file)
-        if may_be_pointer(file.size) and is_pointer(self._source.read(file, 0, file.size)):
-            self._meet_pointer(file)
+        if may_be_pointer(file.size) and is_pointer(content := self._source.read(file, 0, file.size)):
+            self._meet_pointer(file, content)
             return None
         for reader in self._cutters:
             if file.path.endswith(reader.endings) and reader.accepts(file):
@@ -180,13 +197,15 @@ class _Reader:
             self._reading.malformed[file.path] = error.what
             return None
         self._reading.used.add(reader.name)
-        return parts
+        return parts if self._beside is None else self._beside.parts(parts)
 
-    def _meet_pointer(self, file: FileEntry) -> None:
+    def _meet_pointer(self, file: FileEntry, content: bytes) -> None:
         if self._strict:
             hint = "Fetch the content first: git lfs pull"
             raise ArtifactError(file.path, "is a Git LFS pointer, not the content it stands for", hint=hint)
         self._reading.pointers.add(file.path)
+        if (pointer := Pointer.parse(content)) is not None:
+            self._reading.named[file.path] = pointer
 
 
 def _batches(files: Iterable[FileEntry]) -> Iterator[list[FileEntry]]:

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from mltrust.core.bundle import Bundle
 from mltrust.core.digest import Suite
 from mltrust.core.report import Notice
 from mltrust.core.statement import Statement
-from mltrust.errors import SealError
+from mltrust.disk.git_lfs import uses_git_lfs
+from mltrust.errors import SealError, UsageError
 from mltrust.interfaces import ArtifactReader, ArtifactSource, Means
 from mltrust.operations.fingerprint import Reading, fingerprint
 from mltrust.operations.notices import notices
@@ -28,19 +30,34 @@ def parameters_for(source: ArtifactSource, readers: Sequence[ArtifactReader]) ->
     return Parameters(exclude=tuple(source.exclude), readers=versions)
 
 
+def records_sha256(asked: bool | None, artifact: Path | None, *, blind: bool) -> bool:
+    """Tell whether the SHA-256 of every file is to be recorded: as asked, else (None) where Git LFS is used.
+
+    `artifact` is its path on this machine, if it has one. Raises `UsageError` if it is asked of blinded files.
+    """
+    if asked and blind:
+        hint = "Seal without --with-sha256: a blinded file has no digest of its bytes."
+        raise UsageError("a record could be guessed at by the SHA-256 of its file", hint=hint)
+    if asked is None:
+        return not blind and artifact is not None and uses_git_lfs(artifact)
+    return asked
+
+
 def seal(
     source: ArtifactSource,
     means: Means,
     suite: Suite,
     labels: Labels,
     previous: Bundle | None = None,
+    *,
+    with_sha256: bool = False,
 ) -> tuple[Bundle, tuple[Notice, ...]]:
     """Return the bundle that states what the artifact is, not yet anchored, and what is worth knowing about it.
 
     A `previous` bundle of something else is superseded; one that says the same is kept as it is, so
-    that sealing again changes nothing and its receipts stay good.
+    that sealing again changes nothing and its receipts stay good. `with_sha256` records the SHA-256 of every file.
     """
-    reading = fingerprint(source, means, suite)
+    reading = fingerprint(source, means, suite, with_sha256=with_sha256)
     found = (*_inspect(reading, means.readers, source), *notices(reading.manifest, reading.files, source))
     parameters = parameters_for(source, reading.readers)
     statement = seal_statement(
@@ -62,7 +79,7 @@ def _inspect(reading: Reading, readers: Sequence[ArtifactReader], source: Artifa
 def _succeed(new: Bundle, previous: Bundle) -> Bundle:
     """Keep `previous` if it says the same; else point back to it."""
     if previous.manifest == new.manifest:
-        previous = replace(previous, manifest=new.manifest)  # whose roots are known already
+        previous = replace(previous, manifest=previous.manifest.with_roots_of(new.manifest))
     whole(previous)
     if _superseding(new.statement, read_seal(previous.statement).supersedes) == previous.statement:
         return previous

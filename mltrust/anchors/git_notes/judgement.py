@@ -40,6 +40,10 @@ class Judgement:
         """Return the records for a digest that nobody trusted signed."""
         return self._found(digest, trusted=False)
 
+    def voice(self, record: Record) -> str:
+        """Return the voice of the key that signed a record which counts."""
+        return next(key.voice for key in self.keys if record.note.signed_by(key) is Signed.VALID)
+
     def place_of(self, line: bytes) -> Place | None:
         """Return the first place a line stands in."""
         return next((place for place in self.places if line in self._now[place.ref]), None)

@@ -64,5 +64,5 @@ def verified(name: str, record: Record, level: str, judgement: Judgement) -> Che
         time=record.bounds,
         level=level,
         stronger=LEVELS[level],
-        voice=f"git-notes {record.signer}",
+        voice=judgement.voice(record),
     )

@@ -35,11 +35,12 @@ class Evidence(EvidenceDocument):
 
 @dataclass(frozen=True, slots=True)
 class Proven:
-    """What a receipt proves by itself: `entry` stands at `index` in the log that `checkpoint` commits to."""
+    """What a receipt proves by itself: `entry` stands at `index` in the log that `checkpoint`, by `key`, commits to."""
 
     entry: Entry
     index: int
     checkpoint: SignedCheckpoint
+    key: VerifierKey
 
     @property
     def time(self) -> TimeBounds:
@@ -81,7 +82,7 @@ def prove(receipt: Receipt, digest: Digest, key: VerifierKey) -> Proven:
         checkpoint = SignedCheckpoint.parse(_encoded(evidence.checkpoint), "ledger receipt")
     except FormatError as error:
         raise ContradictionError(f"the receipt is damaged: {error}", state=AnchorState.REPLACED) from error
-    proven = Proven(entry, evidence.index, checkpoint)
+    proven = Proven(entry, evidence.index, checkpoint, key)
     # 2.
     if not str(digest) == receipt.digest == str(entry.digest) or receipt.time != proven.time:
         raise ContradictionError("the receipt is for another digest or time", state=AnchorState.REPLACED)

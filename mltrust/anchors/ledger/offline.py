@@ -98,7 +98,7 @@ def confirmed(
         time=proven.time,
         level=level,
         stronger=_STRONGER[level],
-        voice=f"{KIND} {proven.checkpoint.checkpoint.origin}",
+        voice=proven.key.voice,
     )
 
 

@@ -11,15 +11,10 @@ writes the raw signed transaction in hexadecimal. No shell is involved.
 
 import json
 import os
-import queue
 import shlex
-import subprocess
-import threading
-import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any, Protocol, cast
+from typing import Any, Protocol
 
 from mltrust.anchors.ethereum.chain.profiles import Config, Kind
 from mltrust.anchors.ethereum.chain.recovery import INSTALL
@@ -28,6 +23,7 @@ from mltrust.anchors.ethereum.sending.known_accounts import KNOWN
 from mltrust.anchors.ethereum.sending.unsigned import Unsigned
 from mltrust.core import canonical
 from mltrust.disk import keys
+from mltrust.disk.commands import Bounds, run
 from mltrust.disk.documents import read_document
 from mltrust.errors import AnchorError, FormatError, UnreadableError, UsageError
 from mltrust.interfaces import Dialogue
@@ -117,7 +113,7 @@ class _KeystoreSigner:
     def _unlocked(self) -> _KeySigner:
         if self._key is None:
             if self._password_file is not None:
-                password = _password(self._password_file)
+                password = keys.read_password(self._password_file)
             else:
                 password = self._dialogue.secret(f"the password of {self._path}")
             try:
@@ -147,49 +143,15 @@ class _ExternalSigner:
 
     def sign(self, transaction: Unsigned) -> bytes:
         asked = json.dumps({**transaction.to_json(), "from": checksummed(self.address)})
-        try:
-            process = subprocess.Popen(  # noqa: S603  # the user's own command, without a shell
-                self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-            )
-        except (OSError, ValueError) as error:
-            raise self._trouble(f"cannot be run: {getattr(error, 'strerror', None) or error}") from error
-        said = self._said(process, asked.encode() + b"\n")
+        bounds = Bounds(EXTERNAL_SECONDS, MAX_EXTERNAL_BYTES)
+        said = run(self._command, asked.encode() + b"\n", bounds, self._trouble)
         try:
             return bytes.fromhex(said.decode("ascii").strip().removeprefix("0x"))
         except (UnicodeDecodeError, ValueError) as error:
             raise self._trouble("gave no hexadecimal") from error
 
-    def _said(self, process: "subprocess.Popen[bytes]", asked: bytes) -> bytes:
-        """Return what the command writes, once it has ended; it is ended if it takes too long or writes too much."""
-        answers: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-        threading.Thread(target=_exchange, args=(process, asked, answers), daemon=True).start()
-        deadline = time.monotonic() + EXTERNAL_SECONDS
-        try:
-            said = answers.get(timeout=EXTERNAL_SECONDS)
-            if len(said) > MAX_EXTERNAL_BYTES:
-                raise self._trouble(f"wrote more than {MAX_EXTERNAL_BYTES} bytes")
-            code = process.wait(max(0.0, deadline - time.monotonic()))
-        except (queue.Empty, subprocess.TimeoutExpired) as error:
-            raise self._trouble(f"did not answer within {EXTERNAL_SECONDS:g} s") from error
-        finally:
-            process.kill()  # nothing, if it has ended
-            process.wait()
-        if code != 0:
-            raise self._trouble(f"ended with code {code}")
-        return said
-
     def _trouble(self, what: str) -> AnchorError:
         return AnchorError(f"signer: {self._command[0]} {what}", hint="Nothing was sent.")
-
-
-def _exchange(process: "subprocess.Popen[bytes]", asked: bytes, answers: "queue.SimpleQueue[bytes]") -> None:
-    stdin, stdout = cast(IO[bytes], process.stdin), cast(IO[bytes], process.stdout)
-    with stdout:
-        with suppress(OSError):  # it may not want to know
-            stdin.write(asked)
-        with suppress(OSError):
-            stdin.close()
-        answers.put(stdout.read(MAX_EXTERNAL_BYTES + 1))
 
 
 def _of_keyring(name: str, _password_file: Path | None, _dialogue: Dialogue) -> TransactionSigner:
@@ -233,15 +195,6 @@ def _keystore(path: Path) -> dict[str, canonical.Json]:
     if not isinstance(value, dict):
         raise UsageError(f"{path}: no keystore")
     return value
-
-
-def _password(path: Path) -> str:
-    try:
-        data = read_document(path, _MAX_FILE_BYTES)
-        keys.refuse_readable_by_others(path, "password")
-    except UnreadableError as error:
-        raise UsageError(f"password file: {error}") from error
-    return data.decode("utf-8", "replace").removesuffix("\n").removesuffix("\r")
 
 
 def _eth_account() -> Any:  # noqa: ANN401  # its class is not typed

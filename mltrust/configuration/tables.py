@@ -1,47 +1,31 @@
-"""Configuration: short names of anchors, what is set for each, and whom to trust. The caller says which file to read.
-
-A configuration is TOML, closed (an unknown key is the user's error, never passed over):
-
-    [anchors]                             short names
-    release = "git-notes:/srv/models"
-
-    [ethereum.sepolia]                    settings of the anchor ethereum:sepolia, one table for each URI
-    rpc = ["https://one.example", "https://two.example"]
-
-    [remote.s3]                           settings of all artifacts s3://..., one table for each scheme
-    endpoint_url = "https://s3.example"
-
-    [trust]                               whom verify asks where nobody is named on the command line
-    require = ["release"]                 each of these must vouch,
-    at_least = 1                          and so must this many
-    of = [{ anchor = "ethereum:sepolia", authors = ["0x…"] }, { key = "…" }]    of these
-
-An entry of `require` and `of` is a URI, a short name or a verifier key; as a table, it may bring settings of its own.
-Paths in URIs count from the folder of the file that names them, wherever the command runs: else an artifact that is the
-working folder could bring a ledger of its own.
-
-A policy file is a configuration with a `[trust]` table; what it says goes before what the user's own says.
-"""
+"""The tables of a configuration: names, settings, and the anchors and signers they lead to."""
 
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
+from operator import or_
 from pathlib import Path
 from typing import Any, Self
 
 from mltrust import opening, registry
+from mltrust.configuration.signers import SignerTable
 from mltrust.core.note import looks_like_a_key
+from mltrust.core.revocations import Revocations
 from mltrust.disk.documents import read_document
+from mltrust.disk.revocations import read_list
 from mltrust.errors import UnreadableError, UsageError
-from mltrust.interfaces import Anchor, Home, Quorum, Settings, Trust
+from mltrust.interfaces import Anchor, Home, Settings, Trust, TrustedSigner
 
 MAX_CONFIGURATION_BYTES = 2**20
-_TRUST = frozenset({"require", "at_least", "of"})
 
 
 @dataclass(frozen=True)
 class Configuration:
-    """What one file says; `where` names it in messages, `settings` are by URI, `remote` is by scheme."""
+    """What one file says; `where` names it in messages, `settings` are by URI, `remote` is by scheme.
+
+    `revocations` are the lists of revoked keys: those of both, where one configuration lies over another.
+    """
 
     where: str = "configuration"
     names: Mapping[str, str] = field(default_factory=dict)
@@ -49,6 +33,12 @@ class Configuration:
     trust_table: Mapping[str, object] | None = None
     base: Path = Path()
     remote: Mapping[str, Settings] = field(default_factory=dict)
+    signers: Mapping[str, SignerTable] = field(default_factory=dict)
+    revocations: tuple[Path, ...] = ()
+
+    def __post_init__(self) -> None:
+        if both := sorted(self.names.keys() & self.signers.keys()):
+            raise UsageError(f"{self.where}: {ascii(both[0])[:80]} names an anchor and a signer", hint="Rename one.")
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -57,7 +47,7 @@ class Configuration:
             tables = tomllib.loads(read_document(path, MAX_CONFIGURATION_BYTES).decode())
         except UnreadableError as error:
             raise UsageError(str(error)) from error
-        except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        except ValueError as error:  # not UTF-8, not TOML, or a number of thousands of digits
             raise UsageError(f"{path}: {error}") from error
         except RecursionError as error:
             raise UsageError(f"{path}: nested too deep") from error
@@ -66,10 +56,10 @@ class Configuration:
     @classmethod
     def _of(cls, tables: Mapping[str, Any], where: str, base: Path) -> Self:
         schemes = registry.names("anchors")
+        known = ("anchors", "signers", "trust", "remote", *schemes)
         for key, value in tables.items():
-            if key not in ("anchors", "trust", "remote", *schemes):
-                known = ", ".join(("anchors", "trust", "remote", *schemes))
-                raise UsageError(f"{where}: unknown key {ascii(key)[:80]}", hint=f"Known: {known}.")
+            if key not in known:
+                raise UsageError(f"{where}: unknown key {ascii(key)[:80]}", hint=f"Known: {', '.join(known)}.")
             if not isinstance(value, dict):
                 raise UsageError(f"{where}: {key} must be a table", hint=f"Write [{key}].")
         names = {name: _named(name, uri, where, base) for name, uri in tables.get("anchors", {}).items()}
@@ -85,15 +75,26 @@ class Configuration:
             if scheme == "local" or scheme not in registry.names("sources") or not isinstance(table, dict):
                 hint = "Write a table such as [remote.s3]."
                 raise UsageError(f"{where}: remote.{ascii(scheme)[:80]} is not what is set for a source", hint=hint)
-        return cls(where, names, settings, tables.get("trust"), base, remote)
+        signers = {name: SignerTable.of(name, table, where, base) for name, table in tables.get("signers", {}).items()}
+        revocations = _revocations(tables.get("trust", {}), where, base)
+        return cls(where, names, settings, tables.get("trust"), base, remote, signers, revocations)
 
     def over(self, other: "Configuration") -> "Configuration":
-        """Return this configuration laid over `other`; `[trust]` is this one's alone."""
+        """Return this configuration laid over `other`; `[trust]` is this one's alone, but for revocations."""
         settings = dict(other.settings)
         for uri, table in self.settings.items():
             settings[uri] = {**settings.get(uri, {}), **table}
         remote = {**other.remote, **self.remote}
-        return Configuration(self.where, {**other.names, **self.names}, settings, self.trust_table, self.base, remote)
+        return Configuration(
+            self.where,
+            {**other.names, **self.names},
+            settings,
+            self.trust_table,
+            self.base,
+            remote,
+            {**other.signers, **self.signers},
+            (*other.revocations, *self.revocations),
+        )
 
     def uri(self, name: str) -> str:
         """Return the URI of a short name; anything else is taken for a URI."""
@@ -125,52 +126,38 @@ class Configuration:
         return [self.open(name, home, {key: given[key] for key in given if key in known}) for name, known in pairs]
 
     def trust(self, home: Home) -> Trust:
-        """Return the trust of the `[trust]` table.
+        """Return the trust of the `[trust]` table; where that names nobody, or there is none, an empty policy.
 
         Raises:
-            UsageError: There is none, it names nobody, or something in it makes no sense.
+            UsageError: Something in it makes no sense.
+            UnreadableError: A list of revoked keys cannot be read.
         """
-        table = self.trust_table
-        if table is None:
-            raise UsageError(
-                f"{self.where}: no [trust] table", hint='Write one: [trust] require = ["ledger:/srv/ledger"]'
+        from mltrust.configuration.trusting import TrustTable
+
+        return TrustTable(self, home).trust()
+
+    def revoked(self) -> Revocations:
+        """Return what the lists of revoked keys say together; one that cannot be read is an `UnreadableError`."""
+        return reduce(or_, map(read_list, self.revocations), Revocations())
+
+    def signer(self, name: str) -> TrustedSigner:
+        """Return the signer of a name, with its keys read; `UsageError` if there is none."""
+        if name not in self.signers:
+            known = (
+                f"Configured: {', '.join(sorted(self.signers))}." if self.signers else "Write a table [signers.NAME]."
             )
-        if unknown := sorted(set(table) - _TRUST):
-            raise UsageError(f"{self.where}: [trust] knows no {ascii(unknown[0])[:80]}")
-        anchors, pool = (self._entries(table, key, home) for key in ("require", "of"))
-        if len({anchor.name for anchor in (*anchors, *pool)}) != len(anchors) + len(pool):
-            raise UsageError(f"{self.where}: [trust] names an anchor twice", hint="One voice counts once.")
-        if not anchors and not pool:
-            raise UsageError(f"{self.where}: [trust] names nobody: an empty policy is never met")
-        at_least = table.get("at_least", len(pool))
-        if isinstance(at_least, bool) or not isinstance(at_least, int) or (not pool and "at_least" in table):
-            raise UsageError(f"{self.where}: at_least must be how many of `of` must vouch")
-        return Trust(anchors=anchors, quorum=Quorum(at_least, pool) if pool else None)
-
-    def _entries(self, table: Mapping[str, object], key: str, home: Home) -> list[Anchor]:
-        entries = table.get(key, [])
-        if not isinstance(entries, list):
-            raise UsageError(f"{self.where}: {key} must be a list of anchors and keys")
-        return [self._entry(entry, home) for entry in entries]
-
-    def _entry(self, entry: object, home: Home) -> Anchor:
-        if isinstance(entry, str):
-            return self.open(self._placed(entry), home)
-        if not isinstance(entry, dict) or len({"anchor", "key"} & set(entry)) != 1:
-            hint = '{ anchor = "URI or name", … } or { key = "…" }'
-            raise UsageError(f"{self.where}: {ascii(entry)[:80]} is no entry of [trust]", hint=f"Write {hint}.")
-        given = {name: value for name, value in entry.items() if name not in ("anchor", "key")}
-        named = entry.get("anchor", entry.get("key"))
-        if not isinstance(named, str) or looks_like_a_key(named) is not ("key" in entry):
-            raise UsageError(f"{self.where}: {ascii(named)[:80]} is not what [trust] calls it: anchor or key")
-        return self.open(self._placed(named), home, given)
-
-    def _placed(self, named: str) -> str:
-        known = named in self.names or looks_like_a_key(named)
-        return named if known else opening.canonical(named, self.base)
+            raise UsageError(f"{self.where}: unknown signer {ascii(name)[:80]}", hint=known)
+        return self.signers[name].open(name)
 
 
 def _named(name: str, uri: object, where: str, base: Path) -> str:
     if ":" in name or not isinstance(uri, str) or ":" not in uri:
         raise UsageError(f'{where}: [anchors] needs lines such as release = "ledger:/srv/ledger"')
     return opening.canonical(uri, base)
+
+
+def _revocations(table: Mapping[str, object], where: str, base: Path) -> tuple[Path, ...]:
+    listed = table.get("revocations", [])
+    if not isinstance(listed, list) or not all(isinstance(each, str) and each and "\0" not in each for each in listed):
+        raise UsageError(f"{where}: revocations must be a list of files", hint='Write revocations = ["revoked.json"].')
+    return tuple(base.absolute() / each for each in listed)
