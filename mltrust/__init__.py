@@ -28,11 +28,14 @@ if TYPE_CHECKING:
     from mltrust.disk.digest_cache import DigestCache
     from mltrust.erasing import erase
     from mltrust.errors import MltrustError, NotVerifiedError, UnreadableError, UsageError
+    from mltrust.exporting import export
+    from mltrust.foreign import verify_oms
     from mltrust.interfaces import Anchor, Home, Means, Progress, Quorum, Submission, Trust
     from mltrust.opening import anchor_by_key, open_anchor
     from mltrust.operations.rows import RowOptions
     from mltrust.proving import check, prove, prove_records
     from mltrust.sealfile import read_seal_file
+    from mltrust.signing import open_signer, sign
 
 __version__ = "0.1.0"
 
@@ -44,15 +47,18 @@ _HOMES = {
     "mltrust.core.bundle": "Bundle",
     "mltrust.core.changes": "Change ChangeKind Difference",
     "mltrust.core.proof": "Proof",
-    "mltrust.core.report": "AnchorState Check CheckKind Outcome Report Verdict",
+    "mltrust.core.report": "AnchorState Check CheckKind Outcome Report SignatureState Verdict",
     "mltrust.disk.digest_cache": "DigestCache",
     "mltrust.erasing": "erase",
     "mltrust.errors": "MltrustError NotVerifiedError UnreadableError UsageError",
-    "mltrust.interfaces": "Anchor Home Means Progress Quorum Submission Trust",
+    "mltrust.exporting": "export",
+    "mltrust.foreign": "verify_oms",
+    "mltrust.interfaces": "Anchor Home Means Progress Quorum Submission Trust TrustedKey TrustedSigner",
     "mltrust.opening": "anchor_by_key open_anchor",
     "mltrust.operations.rows": "RowOptions",
     "mltrust.proving": "check prove prove_records",
     "mltrust.sealfile": "read_seal_file",
+    "mltrust.signing": "open_signer sign",
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
 
@@ -79,8 +85,11 @@ __all__ = [
     "Report",
     "RowOptions",
     "Sealed",
+    "SignatureState",
     "Submission",
     "Trust",
+    "TrustedKey",
+    "TrustedSigner",
     "UnreadableError",
     "UsageError",
     "Verdict",
@@ -90,13 +99,17 @@ __all__ = [
     "default_means",
     "diff",
     "erase",
+    "export",
     "fingerprint",
     "open_anchor",
+    "open_signer",
     "prove",
     "prove_records",
     "read_seal_file",
     "seal",
+    "sign",
     "verify",
+    "verify_oms",
 ]
 
 

@@ -13,7 +13,7 @@ from mltrust.artifacts import AnyPath, open_artifact
 from mltrust.beside.paths import refuse_store, store_path
 from mltrust.core.bundle import Bundle
 from mltrust.core.digest import suite_for
-from mltrust.core.exclusion import Exclusions
+from mltrust.core.exclusion import Exclusions, check_patterns
 from mltrust.core.manifest import Manifest
 from mltrust.core.report import Check, Notice, Recalled, Report
 from mltrust.disk.documents import read_document
@@ -26,6 +26,7 @@ from mltrust.interfaces import (
     Progress,
     RecordReader,
     Settings,
+    Signer,
     Silent,
     Trust,
 )
@@ -34,8 +35,9 @@ from mltrust.operations.anchor import anchor as publish
 from mltrust.operations.anchor import refresh as refreshed
 from mltrust.operations.fingerprint import fingerprint as fingerprint_source
 from mltrust.operations.means import with_record_readers
-from mltrust.operations.seal import Labels, parameters_for
+from mltrust.operations.seal import Labels, parameters_for, records_sha256
 from mltrust.operations.seal import seal as seal_source
+from mltrust.operations.signing import new_signatures, prepare, with_signatures
 from mltrust.sealfile import SealFile, put, seal_path
 from mltrust.statements.seal import SealPredicate, fingerprint_of, read_seal
 
@@ -46,12 +48,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Sealed:
-    """What `seal` did: the bundle, the file it was written to, what is worth knowing, and what was not reread."""
+    """What `seal` did: the bundle and the file it was written to; what is worth knowing, not reread, left out."""
 
     bundle: Bundle
     path: Path
     notices: tuple[Notice, ...]
     recalled: Recalled
+    left_out: tuple[str, ...] = ()
 
     @property
     def predicate(self) -> SealPredicate:
@@ -77,6 +80,7 @@ def seal(
     output: AnyPath | None = None,
     name: str | None = None,
     anchors: Sequence[Anchor] = (),
+    signers: Sequence[Signer] = (),
     suite: str = "blake3",
     exclude: Sequence[str] = (),
     annotations: Mapping[str, str] | None = None,
@@ -85,13 +89,18 @@ def seal(
     blind: bool = False,
     salts: AnyPath | None = None,
     keep_records: bool = False,
+    with_sha256: bool | None = None,
+    beside: Sequence[AnyPath] = (),
 ) -> Sealed:
-    """Seal a file or folder and write the seal file, after every one of `anchors` has published its statement.
+    """Seal a file or folder and write the seal file, after `signers` signed and `anchors` published its statement.
 
     `exclude` adds gitignore patterns to those left out by default; all of them are written into the seal. With a
     `cache`, files that are unchanged since they were last read on this machine are not read again. `blind`
     gives every record a salt; the salts are kept beside the seal, or at `salts`.
     With `keep_records`, the hashes of all records are written beside the seal, so that `verify` can name what changed.
+    `with_sha256` records the SHA-256 of every file, which changes nothing of the fingerprint; None: where the files lie
+    in a git repository that uses Git LFS. It does not go with `blind`.
+    `beside` are files made of the seal, such as a signature bundle: where they lie inside, they are left out as well.
     """
     from mltrust.beside.salts import salts_to_be
     from mltrust.beside.store import store_to_be
@@ -99,23 +108,27 @@ def seal(
 
     means = means or default_means()
     place = open_artifact(artifact, means.remote)
+    recorded = records_sha256(with_sha256, place.path, blind=blind)
     target = place.target(output)
     seen = SealFile.read(target) if target.exists() else None
     previous = seen.bundle if seen else None
+    prepare(signers)
     new_salts = salts_to_be(target, previous, blind=blind, salts=salts)
     with store_to_be(target, means, keep=keep_records) as store:
-        effective = place.exclusions(target, exclude, (*new_salts.beside, *store.beside))
+        effective = place.exclusions(target, exclude, (*new_salts.beside, *store.beside, *map(Path, beside)))
         refuse_store(place.path, effective)
         source = place.source(effective, name)
         labels, reading = Labels(source.name, dict(annotations or {})), _remembering(store.means, cache, place.path)
+        what = suite_for(suite), labels, previous
         bundle, found = new_salts.settle(
-            lambda blinding: seal_source(source, blinded_means(reading, blinding), suite_for(suite), labels, previous)
+            lambda blinding: seal_source(source, blinded_means(reading, blinding), *what, with_sha256=recorded)
         )
+        bundle = with_signatures(bundle, new_signatures(bundle, signers))
         bundle = _published(Placed(bundle, target), anchors)
         if bundle != previous:  # what says the same stays as it is, to the byte
             bundle = put(target, bundle, seen, partial(new_salts.write, bundle.manifest))
         store.write(bundle.manifest)
-        return Sealed(bundle, target, found, reading.recalled)
+        return Sealed(bundle, target, found, reading.recalled, tuple(sorted(source.left_out)))
 
 
 def _published(seal: Placed, anchors: Sequence[Anchor]) -> Bundle:
@@ -225,14 +238,14 @@ def consult(seal: AnyPath, trust: Trust, *, refresh: bool = False) -> tuple[Bund
 
     `refresh` first asks them for their receipts as they are today, and writes those into the seal file.
     """
-    from mltrust.operations.verify import vouching
+    from mltrust.operations.verify import sealed_vouching
 
     found = SealFile.read(Path(seal), whole=True)
     bundle = found.bundle
     if refresh:
         renewed = refreshed(bundle, trust.everybody)
         bundle = found.update(lambda now: now.with_renewed(renewed))
-    return bundle, list(vouching(bundle.statement, bundle.receipts, bundle.signatures, trust, found.path))
+    return bundle, list(sealed_vouching(bundle, trust, found.path))
 
 
 def default_means(
@@ -276,6 +289,7 @@ def sealed_exclusions(bundle: Bundle) -> tuple[str, ...]:
     """Return the patterns a seal says were left out; `FormatError` if they are none."""
     patterns = read_seal(bundle.statement).parameters.exclude
     try:
+        check_patterns(patterns)
         Exclusions(patterns)
     except UsageError as error:
         raise FormatError("seal statement", str(error)) from error

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from mltrust import registry
 from mltrust.core.bundle import MEDIA_TYPE, Bundle
-from mltrust.core.exclusion import DEFAULT_EXCLUDE
+from mltrust.core.exclusion import DEFAULT_EXCLUDE, check_patterns, path_pattern
 from mltrust.errors import ArtifactError, SealError, UnreadableError, UsageError, WriteError
 from mltrust.interfaces import ArtifactSource, FileEntry, OpenFile, Settings, SourcePlug
 from mltrust.operations.anchor import Placed
@@ -23,7 +23,6 @@ _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _MEDIA_MARK = MEDIA_TYPE.encode()
 _HEAD = 256
 _BUFFER = 2**20
-_WILD = re.compile(r"[*?\[\]\\!# ]")
 
 
 class Artifact(Protocol):
@@ -110,8 +109,9 @@ class LocalArtifact:
         for each in (target or seal_path(self.path), *beside):
             inside = each.parent.resolve() / each.name  # a link under that name is replaced, not followed
             if inside.is_relative_to(self.path.resolve()):
-                patterns.append("/" + _WILD.sub(r"\\\g<0>", inside.relative_to(self.path.resolve()).as_posix()))
-        return tuple(dict.fromkeys(patterns))
+                patterns.append(path_pattern(inside.relative_to(self.path.resolve()).as_posix()))
+        check_patterns(unique := tuple(dict.fromkeys(patterns)))
+        return unique
 
     def sealed(self, seal: AnyPath | None) -> Placed:
         """Read the seal."""
@@ -170,7 +170,8 @@ class RemoteArtifact:
         beside: Sequence[Path] = (),  # noqa: ARG002  # the same
     ) -> tuple[str, ...]:
         """Return the patterns a folder with the same files would have here."""
-        return tuple(dict.fromkeys((*DEFAULT_EXCLUDE, *extra))) if self.is_folder() else ()
+        check_patterns(patterns := tuple(dict.fromkeys((*DEFAULT_EXCLUDE, *extra))) if self.is_folder() else ())
+        return patterns
 
     def sealed(self, seal: AnyPath | None) -> Placed:
         """Read the seal that is named here, or the one that is kept there."""

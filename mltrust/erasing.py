@@ -9,9 +9,9 @@ from mltrust.artifacts import AnyPath, LocalArtifact
 from mltrust.beside.kept import kept_with
 from mltrust.beside.tombstones import put_tombstones
 from mltrust.errors import UsageError
-from mltrust.interfaces import Anchor, ArtifactSource, Means
+from mltrust.interfaces import Anchor, ArtifactSource, Means, Signer
 from mltrust.operations.blinded_file import BlindedArtifact
-from mltrust.operations.erase import Erased, Wanted
+from mltrust.operations.erase import Erased, Wanted, Word
 from mltrust.operations.erase import erase as erase_records
 
 
@@ -20,6 +20,7 @@ def erase(
     *,
     records: Sequence[int],
     anchors: Sequence[Anchor],
+    signers: Sequence[Signer] = (),
     file: str | None = None,
     reason: str | None = None,
     seal: AnyPath | None = None,
@@ -29,7 +30,8 @@ def erase(
 ) -> Erased:
     """Erase records, by their numbers from 1, of a blinded file or folder on this machine; return the tombstone.
 
-    Every one of `anchors` publishes it. `rewritten` is the file without the records, where that cannot be made here.
+    Every one of `signers` signs it, and every one of `anchors` publishes it. `rewritten` is the file without the
+    records, where that cannot be made here.
     The same call again finishes what was interrupted.
     """
     if "://" in str(artifact):
@@ -48,7 +50,7 @@ def erase(
         partial(put_tombstones, sealed.path, kept.tombstones),
     )
     wanted = Wanted([number - 1 for number in records], file, reason, Path(rewritten) if rewritten else None)
-    return erase_records(case, wanted, anchors, means or default_means())
+    return erase_records(case, wanted, Word(anchors, signers), means or default_means())
 
 
 def _single(path: Path) -> ArtifactSource:

@@ -85,7 +85,7 @@ class SealFile:
 
 
 def put(path: Path, bundle: Bundle, seen: SealFile | None, before: Callable[[], None] = lambda: None) -> Bundle:
-    """Write a new seal where `seen` was, or nothing; return it with the receipts that others added meanwhile.
+    """Write a new seal where `seen` was, or nothing; return it with what others added meanwhile.
 
     What has to be written just `before` it is, once nothing speaks against it any more.
 
@@ -94,7 +94,7 @@ def put(path: Path, bundle: Bundle, seen: SealFile | None, before: Callable[[], 
     with alone(path.parent):
         now = SealFile.read(path) if path.exists() and (seen is None or _version(path) != seen.version) else seen
         if now is not None and now.bundle.statement == bundle.statement:
-            bundle = now.bundle.with_receipts(bundle.receipts)
+            bundle = now.bundle.with_receipts(bundle.receipts).with_signatures(bundle.signatures)
         elif now is not None and (seen is None or now.bundle.statement != seen.bundle.statement):
             raise SealError(f"{path}: was sealed by somebody else meanwhile", hint="Run it again.")
         before()

@@ -15,21 +15,31 @@ from mltrust.core.names import printable
 from mltrust.errors import MltrustError, UnreadableError
 
 # Each lives in the module of its name, as the function of that name, or as the `app` that holds several.
-_COMMANDS = {
-    "seal": "fingerprint an artifact, publish it, write its seal",
-    "verify": "tell whether the bytes are the sealed ones",
-    "show": "show a seal as a tree",
-    "diff": "name what differs between artifacts or seals",
-    "fingerprint": "print the fingerprint and nothing else",
-    "prove": "prove that one file, tensor or record is sealed",
-    "check": "check such a proof, offline",
-    "erase": "erase records of a blinded artifact; its seal stays good",
-    "anchor": "publish seals through another anchor",
-    "anchors": "say who vouches for a seal",
-    "demo": "tell the whole story on a small real model",
-    "ledger": "look into a ledger: log, check, checkpoint, export, witness",
-    "ethereum": "look after transactions: deploy, status, resume",
+_GROUPS = {
+    "Seal and verify": {
+        "seal": "fingerprint an artifact, publish it, write its seal",
+        "verify": "tell whether the bytes are the sealed ones",
+        "show": "show a seal as a tree",
+        "diff": "name what differs between artifacts or seals",
+        "fingerprint": "print the fingerprint and nothing else",
+        "export": "write what a seal says in formats that others read",
+        "demo": "tell the whole story on a small real model",
+    },
+    "Who, and since when": {
+        "sign": "add signatures to seals",
+        "key": "make, show and revoke keys",
+        "anchor": "publish seals through another anchor",
+        "anchors": "say who vouches for a seal",
+        "ledger": "look into a ledger: log, check, checkpoint, export, witness",
+        "ethereum": "look after transactions: deploy, status, resume",
+    },
+    "Parts and records": {
+        "prove": "prove that one file, tensor or record is sealed",
+        "check": "check such a proof, offline",
+        "erase": "erase records of a blinded artifact; its seal stays good",
+    },
 }
+_COMMANDS = {name: told for group in _GROUPS.values() for name, told in group.items()}
 
 
 class Guarded(TyperGroup):
@@ -50,11 +60,25 @@ class Guarded(TyperGroup):
             raise typer.Exit(for_error(trouble)) from error
         except Exception as error:
             if hasattr(error, "exit_code") or isinstance(error, typer.Abort):  # Typer's own: usage errors, exits
-                if hasattr(error, "message"):  # it may quote a file name
-                    error.message = "\n".join(map(printable, str(error.message).split("\n")))
+                if hasattr(error, "message"):
+                    error.message = _fit_to_show(str(error.message))
                 raise
             show_crash(error)
             raise typer.Exit(Exit.INTERNAL) from error
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401, ARG002  # as Typer calls it
+        """List the commands in groups, all in the same columns."""
+        width = max(map(len, _COMMANDS))
+        for title, group in _GROUPS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name.ljust(width), told) for name, told in group.items()])
+
+
+def _fit_to_show(message: str) -> str:
+    """Return what a usage error says: it may quote a file name, or what was pasted, which logs would keep."""
+    if "PRIVATE KEY" in message:
+        return "a private key was given where its file is named; others can read command lines"
+    return "\n".join(map(printable, message.split("\n")))
 
 
 def application(first: str | None = None) -> typer.Typer:

@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from io import StringIO, TextIOWrapper
 from time import monotonic
@@ -40,6 +40,7 @@ class Console:
     quiet: bool = False
     verbose: bool = False
     color: Color = Color.AUTO
+    _bars: "list[RichProgress]" = field(default_factory=list, init=False, repr=False, compare=False)
 
     def _rich(self, stream: TextIO, file: TextIO) -> "RichConsole":
         """Return a console that draws into `file` what suits `stream`."""
@@ -119,8 +120,18 @@ class Console:
         columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
         terminal = self._rich(sys.stderr, sys.stderr)
         # Without a thread of its own to refresh it: an engine may copy the process only while it has one thread.
-        with RichProgress(*columns, console=terminal, transient=True, auto_refresh=False) as bar:
+        bar = RichProgress(*columns, console=terminal, transient=True, auto_refresh=False)
+        self._bars.append(bar)
+        try:
             yield _Bar(bar, bar.add_task("reading", total=None))
+        finally:
+            self.put_bars_away()
+            self._bars.remove(bar)
+
+    def put_bars_away(self) -> None:
+        """Leave the terminal to a question; a bar comes back with the next thing to read."""
+        for bar in self._bars:
+            bar.stop()
 
 
 def _write(stream: TextIO, text: str) -> None:
@@ -145,6 +156,7 @@ class _Bar:
     def expect(self, files: int, size: int) -> None:  # noqa: ARG002  # the bar counts bytes
         self.total += size
         self.bar.update(self.task, total=self.total)
+        self.bar.start()
 
     def advance(self, size: int) -> None:
         self.bar.advance(self.task, size)

@@ -1,5 +1,6 @@
 """`mltrust erase`."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +9,7 @@ import typer
 from mltrust.cli.console import Console
 from mltrust.cli.naming import Publishing, publishing
 from mltrust.cli.options import Format, FormatOption, SaltsOption, speaking
+from mltrust.cli.signers import KeyOption, TokenFileOption, given_for_signers, refuse_inside, signing_and_publishing
 
 
 @speaking
@@ -32,6 +34,8 @@ def erase(
         list[str] | None,
         typer.Option("--anchor", metavar="URI", help="Publish here instead of your own ledger. Repeatable."),
     ] = None,
+    key: KeyOption = None,
+    identity_token_file: TokenFileOption = None,
     seal: Annotated[Path | None, typer.Option("--seal", help="The seal (default: the one kept with it).")] = None,
     salts: SaltsOption = None,
     rewritten: Annotated[
@@ -41,8 +45,9 @@ def erase(
 ) -> None:
     """Erase records of a blinded artifact; its seal stays good.
 
-    A tombstone is published and kept beside the seal, the salts are overwritten, and the rows are taken out of the
-    file. Numbers are those of the sealed file, also after earlier erasures. If it is interrupted, run it again.
+    A tombstone is signed, if you name a key, published, and kept beside the seal; the salts are overwritten, and the
+    rows are taken out of the file. Numbers are those of the sealed file, also after earlier erasures. If it is
+    interrupted, run it again; so you add a signature or an anchor later, too.
 
     Rows are taken out of JSONL, CSV and TSV files that are not compressed. Of all others, write the file without the
     rows to another place, and name it with --rewritten.
@@ -51,12 +56,17 @@ def erase(
     Examples:
       mltrust erase people.jsonl --record 17 --reason "request 2026-031"
       mltrust erase data/ --file train/people.csv --record 17 --record 901
+      mltrust erase data/ --record 17 --key ~/keys/release.key
       mltrust erase data/ --file people.parquet --record 17 --rewritten /tmp/people.parquet
     """
     from mltrust import erasing
     from mltrust.cli.trusting import open_publishing, own_ledger
     from mltrust.renderers import erased
 
+    token = given_for_signers(identity_token_file=identity_token_file)
+    signers, given = signing_and_publishing(key or (), anchor or (), how, console, token)
+    how = replace(how, given=given)
+    refuse_inside(artifact, key or ())
     chosen = anchor or how.given
     anchors = open_publishing(anchor or (), console, how.given, yes=how.yes) if chosen else [own_ledger(console)]
     if not any(backend.vouches for backend in anchors):
@@ -65,6 +75,7 @@ def erase(
         artifact,
         records=record,
         anchors=anchors,
+        signers=signers,
         file=file,
         reason=reason,
         seal=seal,

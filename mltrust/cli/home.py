@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mltrust.configuration import Configuration
+    from mltrust.core.revocations import Revocations
     from mltrust.disk.digest_cache import DigestCache
 
 
@@ -46,7 +47,30 @@ def user_configuration() -> "Configuration":
     from mltrust.configuration import Configuration  # brings all that opening an anchor may need
 
     path = config_path()
-    return Configuration.read(path) if os.path.lexists(path) else Configuration(str(path))
+    return Configuration.read(path) if _is_there(path) else Configuration(str(path))
+
+
+def revocations_path() -> Path:
+    """Return where the list of keys is that the user revoked."""
+    return config_path().with_name("revocations.json")
+
+
+def own_revocations() -> "Revocations":
+    """Return what the user revoked; nothing, where there is no such list."""
+    from mltrust.core.revocations import Revocations
+    from mltrust.disk.revocations import read_list
+
+    path = revocations_path()
+    return read_list(path) if _is_there(path) else Revocations()
+
+
+def _is_there(path: Path) -> bool:
+    """Tell whether a file is there; `OSError` where nobody can look: what may be revoked there is not passed over."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
 
 
 def remote_settings(*artifacts: str) -> "Mapping[str, Settings]":
@@ -91,7 +115,7 @@ class Terminal:
         try:
             return getpass(f"{printable(prompt)}: ", stream=sys.stderr)
         except EOFError as error:
-            raise UsageError(f"nothing was typed: {prompt}", hint="Name a file that holds it.") from error
+            raise UsageError(f"nothing was typed: {prompt}", hint="Name a file that holds it with --password-file.") from error
 
     def agree(self, question: str) -> bool:
         """Ask for a y; `--yes` has said it already."""
@@ -102,7 +126,7 @@ class Terminal:
         sys.stderr.flush()
         return sys.stdin.readline().strip().lower() in ("y", "yes")
 
-    @staticmethod
-    def _require_terminal(what: str, hint: str) -> None:
+    def _require_terminal(self, what: str, hint: str) -> None:
         if sys.stdin is None or not sys.stdin.isatty():
             raise UsageError(f"nobody can be asked: {what}", hint=hint)
+        self.console.put_bars_away()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mltrust.cli.options import with_options
+from mltrust.errors import UsageError
 
 if TYPE_CHECKING:
     from mltrust.interfaces import Settings
@@ -28,7 +29,36 @@ _TRUST: Mapping[str, tuple[object, object]] = {
     ),
     "key": (
         Annotated[
-            _Texts, typer.Option("--key", metavar="PUB", help="Trust this verifier key (text or file). Repeatable.")
+            _Texts,
+            typer.Option(
+                "--key", metavar="PUB", help="Trust this key (file, text or signer's name), or a ledger's. Repeatable."
+            ),
+        ],
+        None,
+    ),
+    "certificate_chain": (
+        Annotated[
+            Path | None,
+            typer.Option("--certificate-chain", metavar="PEM", help="Trust who signs with a certificate under these."),
+        ],
+        None,
+    ),
+    "identity": (
+        Annotated[
+            str | None, typer.Option("--identity", metavar="ID", help="sigstore: trust this identity, with --issuer.")
+        ],
+        None,
+    ),
+    "issuer": (
+        Annotated[
+            str | None, typer.Option("--issuer", metavar="URL", help="sigstore: the provider that knows the identity.")
+        ],
+        None,
+    ),
+    "trust_root": (
+        Annotated[
+            Path | None,
+            typer.Option("--trust-root", metavar="FILE", help="sigstore: another root than the public one."),
         ],
         None,
     ),
@@ -83,7 +113,10 @@ _SIGNING: Mapping[str, tuple[object, object]] = {
         None,
     ),
     "password_file": (
-        Annotated[Path | None, typer.Option("--password-file", help="ethereum: what opens the keystore.")],
+        Annotated[
+            Path | None,
+            typer.Option("--password-file", help="What opens a key or a keystore (default: you are asked)."),
+        ],
         None,
     ),
     "yes": (Annotated[bool, typer.Option("--yes", "-y", help="Consent to the cost of a transaction.")], False),
@@ -100,11 +133,22 @@ _PUBLISHING: Mapping[str, tuple[object, object]] = {
 
 
 @dataclass(frozen=True)
+class Identity:
+    """Who signs without a key of their own, as an issuer knows them, under a root."""
+
+    name: str
+    issuer: str
+    root: Path | None
+
+
+@dataclass(frozen=True)
 class Named:
     """Whom the options of a command name to be trusted; `given` are settings for whichever anchor understands them."""
 
     anchors: tuple[str, ...]
     keys: tuple[str, ...]
+    certificates: Path | None
+    identity: "Identity | None"
     fingerprint: str | None
     policy: Path | None
     given: "Settings"
@@ -112,7 +156,8 @@ class Named:
     @property
     def anybody(self) -> bool:
         """Whether somebody is named."""
-        return bool(self.anchors or self.keys or self.fingerprint is not None or self.given)
+        signers = self.keys or self.certificates or self.identity
+        return bool(self.anchors or signers or self.fingerprint is not None or self.given)
 
 
 @dataclass(frozen=True)
@@ -145,6 +190,10 @@ def _how(yes: bool, **given: object) -> Publishing:  # Typer hands the flag over
 def _named(
     anchor: _Texts,
     key: _Texts,
+    certificate_chain: Path | None,
+    identity: str | None,
+    issuer: str | None,
+    trust_root: Path | None,
     fingerprint: str | None,
     policy: Path | None,
     author: _Texts,
@@ -152,7 +201,24 @@ def _named(
     **given: object,
 ) -> Named:
     given |= {"authors": author or None, "witnesses": witness or None}
-    return Named(tuple(anchor or ()), tuple(key or ()), fingerprint, policy, _present(given))
+    return Named(
+        tuple(anchor or ()),
+        tuple(key or ()),
+        certificate_chain,
+        _identity(identity, issuer, trust_root),
+        fingerprint,
+        policy,
+        _present(given),
+    )
+
+
+def _identity(name: str | None, issuer: str | None, root: Path | None) -> Identity | None:
+    if name is None and issuer is None and root is None:
+        return None
+    if not name or not issuer:
+        hint = "Everybody can have the same name elsewhere: say which provider knows it."
+        raise UsageError("--identity and --issuer go together; --trust-root goes with them", hint=hint)
+    return Identity(name, issuer, root)
 
 
 def _present(given: "Mapping[str, object]") -> "Settings":

@@ -1,6 +1,7 @@
 """`mltrust seal`."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,6 +25,7 @@ from mltrust.cli.options import (
     check_records,
     speaking,
 )
+from mltrust.cli.signers import KeyOption, TokenFileOption, given_for_signers, refuse_inside, signing_and_publishing
 from mltrust.errors import UsageError
 
 if TYPE_CHECKING:
@@ -43,6 +45,8 @@ def seal(
         typer.Option("--anchor", metavar="URI", help="Publish here instead of your own ledger. Repeatable."),
     ] = None,
     no_anchor: Annotated[bool, typer.Option("--no-anchor", help="Publish nowhere.")] = False,
+    key: KeyOption = None,
+    identity_token_file: TokenFileOption = None,
     annotation: Annotated[
         list[str] | None, typer.Option("--annotation", metavar="K=V", help="Write this into the seal. Repeatable.")
     ] = None,
@@ -55,6 +59,20 @@ def seal(
         typer.Option("--blind", help="Give every record a salt, kept beside the seal, so that none can be guessed."),
     ] = False,
     salts: SaltsOption = None,
+    with_sha256: Annotated[
+        bool | None,
+        typer.Option(
+            "--with-sha256/--no-with-sha256",
+            help="Record the SHA-256 of every file, too (default: where Git LFS is used).",
+            show_default=False,
+        ),
+    ] = None,
+    oms: Annotated[
+        Path | None,
+        typer.Option(
+            "--oms", metavar="FILE", help="Write an OpenSSF Model Signing bundle, too, signed by an EC --key."
+        ),
+    ] = None,
     reread: Annotated[
         bool, typer.Option("--reread", help="Read every file, also those unchanged since they were last read here.")
     ] = False,
@@ -73,17 +91,25 @@ def seal(
       mltrust seal model/ --name acme/reader-7b --annotation license=apache-2.0
       mltrust seal model/ --exclude 'runs/' --anchor ledger:/srv/ledger
       mltrust seal weights.safetensors --suite sha256 --no-anchor
+      mltrust seal model/ --key ~/keys/release.key
       mltrust seal s3://bucket/model --output model.seal.json
       mltrust seal model/ --reread
+      mltrust seal model/ --with-sha256
+      mltrust seal model/ --key signing.pem --oms model/model.sig
       mltrust seal data/ --records keep
       mltrust seal data/ --records-index
       mltrust seal people.jsonl --blind --salts ~/private/people.salts
     """
     from mltrust import api
     from mltrust.beside.paths import salts_path, store_path
+    from mltrust.cli.export import check_bundle, write_bundle
     from mltrust.cli.home import digest_cache, remote_settings, user_home
     from mltrust.renderers import json_v1, text
+    from mltrust.sealfile import seal_path
 
+    token = given_for_signers(identity_token_file=identity_token_file)
+    signers, given = signing_and_publishing(key or (), anchor or (), how, console, token)
+    how = replace(how, given=given)
     if no_anchor and (anchor or how.given):
         raise UsageError("--no-anchor goes with no --anchor, nor with options of publishing")
     check_records(records, index=records_index, blind=blind)
@@ -91,6 +117,8 @@ def seal(
     if keys.resolve().is_relative_to(Path(artifact).resolve()):
         hint = "Set MLTRUST_HOME to a folder elsewhere."
         raise UsageError(f"{artifact} holds your own keys ({keys}): they would be sealed with it", hint=hint)
+    refuse_inside(artifact, key or ())
+    with_sha256 = check_bundle(oms, output or seal_path(Path(artifact)), signers, with_sha256)
     anchors = [] if no_anchor else _anchors(anchor or (), how, console)
     if anchors and not any(backend.vouches for backend in anchors):
         console.talk("note: these anchors say since when it exists, not whose it is; name one that does as well")
@@ -100,6 +128,7 @@ def seal(
             output=output,
             name=name,
             anchors=anchors,
+            signers=signers,
             suite=suite.value,
             exclude=exclude or (),
             annotations=_annotations(annotation or ()),
@@ -115,7 +144,10 @@ def seal(
             keep_records=records is RecordsChoice.KEEP,
             blind=blind,
             salts=salts,
+            with_sha256=with_sha256,
+            beside=(oms,) if oms else (),
         )
+    write_bundle(oms, done, signers, console)
     kept_salts = (salts or salts_path(done.path)) if blind else None
     if kept_salts:
         console.talk(f"salts in {kept_salts}: keep them, and to yourself; nothing is verified without")
@@ -130,7 +162,8 @@ def seal(
         told = done.bundle, str(done.path), done.notices, elsewhere, done.recalled
         console.result(json_v1.sealed(*told, beside=(store, kept_salts)))
     elif not console.quiet:
-        console.result(text.sealed(done.bundle, str(done.path), done.notices, elsewhere, done.recalled))
+        told = done.bundle, str(done.path), done.notices, elsewhere, done.recalled
+        console.result(text.sealed(*told, why_sha256="asked for" if with_sha256 else "this repository uses Git LFS"))
 
 
 def _anchors(uris: Sequence[str], how: Publishing, console: Console) -> "list[Anchor]":

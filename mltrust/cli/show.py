@@ -22,5 +22,5 @@ def show(console: Console, seal: SealFile, format_: FormatOption = Format.TEXT) 
     bundle = sealfile.read_seal_file(path, whole=True)
     as_json = format_ is Format.JSON
     store = store_path(path)
-    shown = text.tree(bundle, store.name if store.exists() else "")
+    shown = text.tree(bundle, store.name if store.exists() else "", verbose=console.verbose)
     console.result(json_v1.as_ascii(bundle.to_json().decode("utf-8")) if as_json else shown)

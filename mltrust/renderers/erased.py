@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from mltrust.core.canonical import Json
 from mltrust.core.names import count, shown
 from mltrust.renderers.json_v1 import document
+from mltrust.renderers.text import signature_line
 from mltrust.statements.erasure import Tombstone
 
 
@@ -14,6 +15,7 @@ def as_json(tombstone: Tombstone, published: Sequence[str], *, before: bool) -> 
         "tombstone": str(tombstone.statement.digest()),
         "file": tombstone.file,
         "records": [index + 1 for index in tombstone.erased],
+        "signatures": [signature.to_json() for signature in tombstone.signatures],
         "published": list(published),
         "already_erased": before,
     }
@@ -29,5 +31,6 @@ def _lines(tombstone: Tombstone, published: Sequence[str], *, before: bool) -> I
     done = ": already erased, nothing to do" if before else ""
     yield f"ERASED  {count(len(tombstone.erased), 'record')} of {shown(tombstone.file)}{done}"
     yield f"  tombstone    {tombstone.statement.digest()}"
+    yield from map(signature_line, tombstone.signatures)
     yield from (f"  published    {name}" for name in published)
     yield "  Copies, backups and snapshots of the file and of its salts are not reached: erase them, too."

@@ -6,6 +6,7 @@ from rich.filesize import decimal
 
 from mltrust.core.bundle import Bundle
 from mltrust.core.changes import Change, ChangeKind, Difference, changed_bytes
+from mltrust.core.dsse import Signature
 from mltrust.core.manifest import Entry, Kind
 from mltrust.core.names import count, counted, printable, shown
 from mltrust.core.receipt import Receipt
@@ -29,7 +30,8 @@ def report(found: Report, *, verbose: bool = False) -> Text:
 
 def _report_lines(found: Report, *, verbose: bool) -> Iterator[Text]:
     yield Text.assemble((found.verdict.upper(), _VERDICTS[found.verdict]), f"  {shown(found.name)}")
-    yield Text(f"  fingerprint  {shown(found.suite)}:{found.fingerprint}", style="dim")
+    what = "root        " if found.suite == "oms" else "fingerprint "
+    yield Text(f"  {what} {shown(found.suite)}:{found.fingerprint}", style="dim")
     for check in found.checks:
         yield from _check_lines(check, verbose=verbose)
         if check.kind is CheckKind.CONTENT:
@@ -50,6 +52,9 @@ def _check_lines(check: Check, *, verbose: bool = False) -> Iterator[Text]:
     if check.kind is CheckKind.ANCHOR and check.state:
         level = f", resting on: {printable(check.level)}" if check.level else ""
         yield Text(f"{_MARGIN}by {shown(check.name)}{level}", style="dim")
+    if check.kind is CheckKind.SIGNATURE and check.kinds:
+        kind, voice = check.kinds[0], shown(check.voice or "")
+        yield Text(f"{_MARGIN}{voice if voice.startswith(kind) else f'{kind} {voice}'}", style="dim")
     if check.hint:
         yield Text(f"{_MARGIN}hint: {printable(check.hint)}", style="yellow")
     if check.evidence and not verbose:
@@ -61,14 +66,18 @@ def _check_lines(check: Check, *, verbose: bool = False) -> Iterator[Text]:
 def _unchecked(found: Report, *, limit: int | None) -> Iterator[Text]:
     """Say what a reader might believe was checked, and was not."""
     yield from _not_reread(Recalled(found.scope.files_not_reread, found.scope.bytes_not_reread))
+    if found.scope.pointers:
+        where = f"of {count(found.scope.pointers, 'file')}, for which only a Git LFS pointer is here"
+        yield Text(f"  not checked  {count(found.scope.bytes_not_here, 'byte')} {where}", style="yellow")
+    whose = "bundle" if found.suite == "oms" else "seal"
     skipped = [shown(path) for path in found.scope.left_out]
     if skipped:
         listed = ", ".join(skipped[:limit])
         if limit is not None and len(skipped) > limit:
             listed += f" and {len(skipped) - limit} more (--verbose lists all)"
-        yield Text(f"  not checked  left out by the seal's rules: {listed}", style="dim")
+        yield Text(f"  not checked  left out by the {whose}'s rules: {listed}", style="dim")
     if found.content_only:
-        yield Text("  not checked  who vouches for the seal (--content-only)", style="dim")
+        yield Text(f"  not checked  who vouches for the {whose} (--content-only)", style="dim")
 
 
 def _not_reread(recalled: Recalled) -> Iterator[Text]:
@@ -114,8 +123,9 @@ def _facts(change: Change) -> str:
     before, after = change.before, change.after
     only = after or before
     if only is None or only.dtype is None or only.shape is None:
-        if before and after and before.size != after.size:
-            return f"{before.size:,} -> {after.size:,} bytes"
+        sizes = [side.size for side in (before, after) if side and side.size is not None]
+        if len(sizes) == 2 and sizes[0] != sizes[1]:  # noqa: PLR2004  # both are known
+            return f"{sizes[0]:,} -> {sizes[1]:,} bytes"
         return ""
     now = f"{shown(only.dtype)} {list(only.shape)}"
     if before and after and (before.dtype, before.shape) != (after.dtype, after.shape):
@@ -125,7 +135,7 @@ def _facts(change: Change) -> str:
 
 def _touched(change: Change) -> str:
     """Say how many of its bytes a change touches, where that was counted or is made of parts."""
-    size = max((side.size for side in (change.before, change.after) if side), default=0)
+    size = max((side.size or 0 for side in (change.before, change.after) if side), default=0)
     if change.bytes_changed is None and not change.parts:
         return ""
     touched = changed_bytes(change)
@@ -143,31 +153,68 @@ def notices(found: Iterable[Notice]) -> Iterator[Text]:
         yield Text.assemble(("  note         ", "yellow"), f"{shown(notice.path)}: {printable(notice.message)}")
 
 
-def sealed(bundle: Bundle, path: str, found: Iterable[Notice], elsewhere: Sequence[str], recalled: Recalled) -> Text:
-    """Render what `seal` did; `elsewhere` are the anchors that hold their evidence, `recalled` is what was not read."""
+def sealed(
+    bundle: Bundle,
+    path: str,
+    found: Iterable[Notice],
+    elsewhere: Sequence[str],
+    recalled: Recalled,
+    *,
+    why_sha256: str = "",
+) -> Text:
+    """Render what `seal` did; `elsewhere` are the anchors that hold their evidence, `recalled` is what was not read.
+
+    `why_sha256` says why the SHA-256 of every file was recorded, if it was.
+    """
     predicate = read_seal(bundle.statement)
     lines = [
         Text.assemble(("SEALED", "bold green"), f"  {shown(bundle.statement.subject[0].name)}  in {shown(path)}"),
-        *_facts_of(predicate),
+        *_facts_of(predicate, why_sha256),
         *_not_reread(recalled),
+        *(_signature_line(signature) for signature in bundle.signatures),
         *(_receipt_line(receipt) for receipt in bundle.receipts),
         *(Text(f"  published    {printable(name)}") for name in elsewhere),
         *notices(found),
     ]
     if not bundle.receipts and not elsewhere:
-        lines.append(Text("  not anchored: nobody vouches for it yet", style="yellow"))
+        lacking = "nobody says since when" if bundle.signatures else "nobody vouches for it yet"
+        lines.append(Text(f"  not anchored: {lacking}", style="yellow"))
     return Text.lines(lines)
 
 
-def _facts_of(predicate: SealPredicate) -> Iterator[Text]:
+def _facts_of(predicate: SealPredicate, why_sha256: str = "") -> Iterator[Text]:
     totals = predicate.totals
     yield Text(f"  {counted(totals.files, totals.tensors, totals.records, decimal(totals.bytes))}")
     yield Text(f"  fingerprint  {predicate.suite}:{predicate.fingerprint().hex()}")
     yield Text(f"  root         {predicate.root}", style="dim")
     if predicate.content_root:
         yield Text(f"  content root {predicate.content_root}", style="dim")
+    if predicate.sha256_root:
+        why = f" ({why_sha256})" if why_sha256 else ""
+        yield Text(f"  SHA-256      of every file is recorded, too{why}", style="dim")
     if predicate.supersedes:
         yield Text(f"  supersedes   {predicate.supersedes}", style="dim")
+
+
+def signed(bundle: Bundle, path: str, added: Sequence[Signature]) -> Text:
+    """Render what `sign` did: the signatures that were `added`, and what they are over."""
+    predicate, name = read_seal(bundle.statement), shown(bundle.statement.subject[0].name)
+    before = "" if added else ": nothing is added, those keys signed it before"
+    lines = [
+        Text.assemble(("SIGNED", "bold green"), f"  {name}  in {shown(path)}{before}"),
+        Text(f"  fingerprint  {predicate.suite}:{predicate.fingerprint().hex()}"),
+    ]
+    return Text.lines([*lines, *(_signature_line(signature) for signature in added)])
+
+
+def _signature_line(signature: Signature) -> Text:
+    return Text(signature_line(signature))
+
+
+def signature_line(signature: Signature) -> str:
+    """Return what is told of a signature that was not checked: under which key id it stands."""
+    certified = ", with a certificate" if signature.material else ""
+    return f"  signature    {shown(signature.keyid[:200]) or '(no key id)'}{certified}"
 
 
 def _receipt_line(receipt: Receipt) -> Text:
@@ -193,15 +240,15 @@ def _voucher_lines(check: Check) -> Iterator[Text]:
         yield Text(f"{_MARGIN}stronger:   {printable(check.stronger)}", style="dim")
 
 
-def tree(bundle: Bundle, store: str = "") -> Text:
+def tree(bundle: Bundle, store: str = "", *, verbose: bool = False) -> Text:
     """Render a seal: what it states, every file, every tensor, and who signed and anchored it.
 
-    `store` is the name of the record store beside it, if there is one.
+    `store` is the name of the record store beside it, if there is one. The SHA-256 of every file is shown if `verbose`.
     """
-    return Text.lines(_tree_lines(bundle, store))
+    return Text.lines(_tree_lines(bundle, store, verbose=verbose))
 
 
-def _tree_lines(bundle: Bundle, store: str) -> Iterator[Text]:
+def _tree_lines(bundle: Bundle, store: str, *, verbose: bool) -> Iterator[Text]:
     predicate = read_seal(bundle.statement)
     yield Text(shown(bundle.statement.subject[0].name), style="bold")
     yield from _facts_of(predicate)
@@ -212,15 +259,18 @@ def _tree_lines(bundle: Bundle, store: str) -> Iterator[Text]:
     for pattern in predicate.parameters.exclude:
         yield Text(f"  left out     {shown(pattern)}", style="dim")
     for entry in bundle.manifest.entries:
-        yield from _entry_lines(entry)
+        yield from _entry_lines(entry, verbose=verbose)
     yield Text(f"  {count(len(bundle.signatures), 'signature')}, {count(len(bundle.receipts), 'receipt')}")
+    yield from (_signature_line(signature) for signature in bundle.signatures)
     yield from (_receipt_line(receipt) for receipt in bundle.receipts)
 
 
-def _entry_lines(entry: Entry) -> Iterator[Text]:
+def _entry_lines(entry: Entry, *, verbose: bool) -> Iterator[Text]:
     leaf = entry.leaf
     value = (leaf.digest or leaf.child_root).hex()
     yield Text.assemble(f"  {shown(leaf.name)}  ", (f"{leaf.kind}  {decimal(leaf.size)}  {value[:16]}", "dim"))
+    if verbose and entry.sha256:
+        yield Text(f"    sha256:{entry.sha256.hex()}", style="dim")
     for key, text in entry.metadata:
         yield Text(f"    {shown(key)} = {shown(text[:200])}", style="dim")
     if leaf.records is not None:

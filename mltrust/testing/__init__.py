@@ -13,15 +13,28 @@ from mltrust.testing.memory_source import MemorySource
 if TYPE_CHECKING:
     from mltrust.testing.anchor_contract import AnchorContract
     from mltrust.testing.engine_contract import EngineContract
+    from mltrust.testing.exporter_contract import ExporterContract
     from mltrust.testing.reader_contract import ReaderContract
+    from mltrust.testing.signer_contract import SignerContract
     from mltrust.testing.source_contract import SourceContract
 
-__all__ = ["AnchorContract", "EngineContract", "MemoryAnchor", "MemorySource", "ReaderContract", "SourceContract"]
+__all__ = [
+    "AnchorContract",
+    "EngineContract",
+    "ExporterContract",
+    "MemoryAnchor",
+    "MemorySource",
+    "ReaderContract",
+    "SignerContract",
+    "SourceContract",
+]
 
 _SUITES = {
     "AnchorContract": "mltrust.testing.anchor_contract",
     "EngineContract": "mltrust.testing.engine_contract",
+    "ExporterContract": "mltrust.testing.exporter_contract",
     "ReaderContract": "mltrust.testing.reader_contract",
+    "SignerContract": "mltrust.testing.signer_contract",
     "SourceContract": "mltrust.testing.source_contract",
 }
 

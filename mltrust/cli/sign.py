@@ -1,0 +1,48 @@
+"""`mltrust sign`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mltrust.cli.console import Console
+from mltrust.cli.options import speaking
+from mltrust.cli.signers import PasswordFileOption, TokenFileOption, given_for_signers, open_signers
+
+
+@speaking
+def sign(
+    console: Console,
+    seals: Annotated[list[Path], typer.Argument(metavar="SEAL...", help="Seal files.", show_default=False)],
+    key: Annotated[
+        list[str],
+        typer.Option(
+            "--key",
+            metavar="KEY",
+            help="Sign with this: a key file, ssh-agent:..., external:..., sigstore:... Repeatable.",
+        ),
+    ],
+    password_file: PasswordFileOption = None,
+    identity_token_file: TokenFileOption = None,
+) -> None:
+    """Sign seals: add the signatures of one or more keys to the seal files.
+
+    Signed is what the seal states, not the files: verify before you sign what somebody else sealed. A key that signed a
+    seal already does not sign it again.
+
+    \b
+    Examples:
+      mltrust sign model/ --key release.key
+      mltrust sign releases/*.seal.json --key release.key --key ssh-agent:ada@example.org
+      mltrust sign model/ --key 'external:./kms-sign.sh alias/release'
+    """
+    from mltrust import sealfile
+    from mltrust.renderers import text
+    from mltrust.signing import sign_file
+
+    given = given_for_signers(password_file=password_file, identity_token_file=identity_token_file)
+    signers = open_signers(key, console, given)
+    for path in map(sealfile.seal_file, seals):
+        done = sign_file(path, signers)
+        if not console.quiet:
+            console.result(text.signed(done.bundle, str(path), done.added))
