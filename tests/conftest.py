@@ -5,9 +5,11 @@ import importlib
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,7 +22,9 @@ from mltrust.core.bundle import Bundle
 from mltrust.core.digest import BLAKE3, Suite
 from mltrust.core.exclusion import DEFAULT_EXCLUDE
 from mltrust.core.manifest import Entry
+from mltrust.core.private_key import generate
 from mltrust.core.report import Report
+from mltrust.disk import private_keys
 from mltrust.engines.threads import ThreadsEngine
 from mltrust.interfaces import Means, RecordReader, Silent, Trust
 from mltrust.operations.anchor import Placed
@@ -67,6 +71,36 @@ def run_installed():
         return Done(done.returncode, out, err)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def run_many():
+    """Return what runs many commands in a folder in one process, for the sake of time; they show no traceback."""
+    script = Path(__file__).with_name("batch.py")
+
+    def run(folder, commands, **environment):
+        done = subprocess.run(
+            [sys.executable, "-P", script],
+            cwd=folder,
+            env={**os.environ, **environment},
+            input=json.dumps([[str(part) for part in command] for command in commands]).encode(),
+            capture_output=True,
+            check=False,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stderr.decode()
+        found = [Done(*each) for each in json.loads(done.stdout)]
+        assert not any("Traceback" in each.err for each in found)
+        return found
+
+    return run
+
+
+@pytest.fixture
+def unmeasured(monkeypatch):
+    """Start processes without coverage, which is half of what a short one does: where the same lines run elsewhere."""
+    for name in [name for name in os.environ if name.startswith("COVERAGE_")]:
+        monkeypatch.delenv(name)
 
 
 @pytest.fixture(scope="session")
@@ -257,3 +291,41 @@ def memory_below() -> Callable[[int], object]:
         assert _memory("VmHWM") - before < limit
 
     return below
+
+
+@pytest.fixture(scope="session")
+def new_key() -> Callable[..., Path]:
+    """Return a function that writes a private key and its public one; of one `seed` it is always the same key."""
+
+    def make(path: Path, kind: str = "ed25519", password: str | None = None, seed: int = 7) -> Path:
+        if kind in ("ml-dsa-65", "hybrid"):
+            pytest.importorskip("cryptography.hazmat.primitives.asymmetric.mldsa", reason="no ML-DSA here")
+        private_keys.write(path, generate(kind, lambda size: bytes([seed]) * size), password, bytes)
+        return path
+
+    return make
+
+
+@pytest.fixture
+def ssh_agent() -> Iterator[Callable[..., str]]:
+    """Return a function that starts an SSH agent with some private key files and returns the path of its socket."""
+    if missing := [name for name in ("ssh-agent", "ssh-add") if shutil.which(name) is None]:
+        pytest.skip(f"not installed: {', '.join(missing)}")
+    folder = tempfile.mkdtemp(prefix="agent")  # a socket's path is short
+    path, running = f"{folder}/socket", []
+
+    def start(*keys: Path) -> str:
+        agent = subprocess.Popen(["ssh-agent", "-D", "-a", path], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        running.append(agent)
+        assert agent.stdout is not None
+        agent.stdout.readline()  # it listens
+        environment = {**os.environ, "SSH_AUTH_SOCK": path}
+        if keys:
+            subprocess.run(["ssh-add", "-q", *map(str, keys)], env=environment, check=True, stdin=subprocess.DEVNULL)
+        return path
+
+    yield start
+    for agent in running:
+        agent.terminate()
+        agent.communicate()
+    shutil.rmtree(folder)

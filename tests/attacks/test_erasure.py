@@ -238,7 +238,7 @@ def test_a_forged_tombstone_excuses_nothing(sealed, anchor):
     both.publish([Submission(bundle.statement.digest()), Submission(forged.statement.digest())])
     assert verify(sealed, trust=Trust(anchors=[both])).verdict == "verified"
     assert verify(sealed, trust=Trust(anchors=[both, anchor])).verdict == "failed"
-    assert verify(sealed, trust=Trust(quorum=Quorum(2, [both, anchor]))).verdict == "failed"
+    assert verify(sealed, trust=Trust(groups=[Quorum(2, [both, anchor])])).verdict == "failed"
     assert verify(sealed, trust=Trust(fingerprint=bundle.statement.subject[0].digest["mltrust-1"])).verdict == (
         "inconclusive"
     )

@@ -5,7 +5,6 @@ Whatever happens, the ledger reads clean afterwards, holds every entry that was 
 
 import os
 import random
-import re
 import shutil
 import signal
 import subprocess
@@ -22,7 +21,7 @@ from mltrust.core.digest import Digest
 from mltrust.core.report import Outcome
 from mltrust.interfaces import Home, Submission
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("unmeasured")]
 
 WRITERS, APPENDS, KILLS = 8, 25, 20
 OLD = [Submission(Digest.sha256(b"old"))]
@@ -50,8 +49,8 @@ def anchor(root):
     return LedgerAnchor(root / "ledger", Home(root / "data", root / "state"))
 
 
-def writer(root, words, *before):
-    command = [*before, sys.executable, "-c", WRITER, str(root), *words]
+def writer(root, words):
+    command = [sys.executable, "-c", WRITER, str(root), *words]
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
 
@@ -103,9 +102,6 @@ def test_killed_writers_lose_nothing_acknowledged(tmp_path):
     check_after(tmp_path, acknowledged, "all kills")
 
 
-# Every call that opens, changes, locks or closes a file; some have another name on some machines.
-MOST = ("openat", "write", "ftruncate", "lseek", "fsync", "flock", "close")
-SOME = ("rename", "renameat", "renameat2", "mkdir", "mkdirat", "unlink", "unlinkat")
 CHANGES = ("write", "ftruncate", "fsync", "rename", "mkdir", "unlink")
 NEEDS_SPACE = ("write", "rename", "mkdir")
 
@@ -133,44 +129,18 @@ def touched(root):
     return [root, *ledger, *data, *state, *(memory / folder / name for folder, name in names)]
 
 
-def traced(root, words, log, *options):
-    paths = [option for path in touched(root) for option in ("-P", str(path))]
-    trace = "trace=" + ",".join([*MOST, *(f"?{name}" for name in SOME)])
-    # The filter in the kernel is quicker, but signals are not injected through it.
-    quick = [] if any("signal" in option for option in options) else ["--seccomp-bpf"]
-    return writer(root, words, "strace", "-f", *quick, "-qq", "-o", str(log), *paths, "-e", trace, *options)
-
-
-def faults(root, words, log):
-    """Run an append cleanly and list what can go wrong: call, its number among its like, fault."""
-    process = traced(root, words, log)
-    _, errors = process.communicate()
-    assert process.returncode == 0, errors
-    found, counts = [], Counter()
-    for call, line in re.findall(r"^\d+ +(\w+)(\(.*)$", log.read_text(), re.MULTILINE):
-        counts[call] += 1
-        found += [(call, counts[call], how) for how in faults_of(call, line)]
-    return found, counts
-
-
 @pytest.fixture(scope="module")
-def key_text(tmp_path_factory):
-    """The verifier key that `random=bytes` gives, and a proof that strace can work here."""
-    root = tmp_path_factory.mktemp("probe")
-    if shutil.which("strace") is None:
-        pytest.skip("strace is not installed")
-    command = ["strace", "-f", "--seccomp-bpf", "-qq", "-o", "/dev/null", "true"]
-    process = subprocess.run(command, capture_output=True, text=True, check=False)
-    if process.returncode != 0:
-        pytest.skip(f"strace may not trace here: {process.stderr.strip()[:200]}")
-    process = writer(root, ["probe"])
-    _, errors = process.communicate()
-    assert process.returncode == 0, errors
-    return anchor(root).verifier_key()
+def writers(tmp_path_factory, forking):
+    """A team that appends, and the verifier key that `random=bytes` gives."""
+    roots = [tmp_path_factory.mktemp("probe") for _ in range(os.cpu_count())]
+    with forking(WRITER, *((root, "probe") for root in roots)) as team:
+        yield team, anchor(roots[0]).verifier_key()
 
 
 @pytest.mark.parametrize("begun", [False, True], ids=["first append", "later append"])
-def test_every_call_of_an_append_may_fail(tmp_path, key_text, begun):
+def test_every_call_of_an_append_may_fail(tmp_path, writers, calls_in, begun):
+    team, key_text = writers
+
     def prepared(name):
         root = tmp_path / name
         root.mkdir()
@@ -179,21 +149,28 @@ def test_every_call_of_an_append_may_fail(tmp_path, key_text, begun):
             LedgerAnchor(root / "ledger", Home(root / "data", root / "state"), random=bytes).publish(OLD)
         return root
 
+    def traced(root, *options):
+        return team.traced([root, "word"], touched(root), root / "strace", *options)
+
     def broken(fault):
         call, number, how = fault
         root = prepared(f"{call}-{number}-{how.partition('=')[2]}")
-        process = traced(root, ["word"], root / "strace", "-e", f"inject={call}:{how}:when={number}")
-        output, errors = process.communicate()
-        note = f"{call} {number} {how}: {errors.strip()[-300:]}"
-        assert process.returncode == -signal.SIGKILL or "INJECTED" in (root / "strace").read_text(), note
-        assert "Traceback" not in errors, note
-        check_after(root, ["old"] * begun + output.split(), note)
+        ended = traced(root, "-e", f"inject={call}:{how}:when={number}")
+        note = f"{call} {number} {how}: {ended.err.strip()[-300:]}"
+        assert ended.code == -signal.SIGKILL or "INJECTED" in (root / "strace").read_text(), note
+        assert "Traceback" not in ended.err, note
+        check_after(root, ["old"] * begun + ended.out.split(), note)
         shutil.rmtree(root)
         return how
 
-    todo, counts = faults(prepared("clean"), ["word"], tmp_path / "clean.log")
-    assert counts["fsync"] >= 4
+    clean = prepared("clean")
+    ended = traced(clean)
+    assert ended.code == 0, ended.err
+    calls = list(calls_in(clean / "strace"))
+    assert [call for call, *_ in calls].count("fsync") >= 4
+    todo = [(call, number, how) for call, number, line in calls for how in faults_of(call, line)]
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         done = Counter(pool.map(broken, todo))
     assert min(done.values()) >= 10
+    counts = Counter(call for call, *_ in calls)
     print(f"calls {dict(counts)}, faults {dict(done)}")

@@ -24,7 +24,7 @@ from mltrust.core.digest import Digest
 from mltrust.errors import AnchorError, ContradictionError
 from mltrust.interfaces import Home, Submission
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("unmeasured")]
 
 KILLS, APPENDS, ROUNDS = 30, 25, 40
 
@@ -48,8 +48,8 @@ for path in sys.argv[2:]:
 """
 
 
-def witness(root, paths, *before, stdout=subprocess.PIPE):
-    command = [*before, sys.executable, "-c", WITNESS, str(root), *map(str, paths)]
+def witness(root, paths, stdout):
+    command = [sys.executable, "-c", WITNESS, str(root), *map(str, paths)]
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
     return subprocess.Popen(command, stdout=stdout, stderr=subprocess.PIPE, text=True, env=environment)
 
@@ -104,7 +104,7 @@ def assert_no_contradiction(cosigned):
 
 def test_witnesses_and_a_keeper_at_once(tmp_path):
     publish(ledger(tmp_path, "one"), "first")
-    running = [witness(tmp_path, [tmp_path / "one"] * ROUNDS) for _ in range(3)]
+    running = [witness(tmp_path, [tmp_path / "one"] * ROUNDS, subprocess.PIPE) for _ in range(3)]
     appended = 0
     while appended < APPENDS or any(process.poll() is None for process in running):
         publish(ledger(tmp_path, "one"), str(appended))
@@ -141,7 +141,7 @@ def test_killed_witnesses_never_contradict_themselves(tmp_path):
         names = ["one", "two"] if number % 2 else ["two", "one"]
         paths = [tmp_path / name for name in names for _ in range(500)]
         with (tmp_path / "output").open("w+", encoding="utf-8") as output:
-            process = witness(tmp_path, paths, stdout=output)
+            process = witness(tmp_path, paths, output)
             time.sleep(chance.uniform(0.1, 0.6))
             process.kill()
             _, errors = process.communicate()
@@ -155,8 +155,6 @@ def test_killed_witnesses_never_contradict_themselves(tmp_path):
     assert all(time_of(each, key) is not None for each in found)
 
 
-MOST = ("openat", "write", "ftruncate", "lseek", "fsync", "flock", "close")
-SOME = ("rename", "renameat", "renameat2", "mkdir", "mkdirat", "unlink", "unlinkat")
 CHANGES = ("write", "fsync", "rename", "mkdir", "unlink")
 
 
@@ -181,13 +179,6 @@ def touched(root):
     ]
 
 
-def traced(root, log, *options):
-    paths = [option for path in touched(root) for option in ("-P", str(path))]
-    trace = "trace=" + ",".join([*MOST, *(f"?{name}" for name in SOME)])
-    quick = [] if any("signal" in option for option in options) else ["--seccomp-bpf"]
-    return witness(root, [root / "one"], "strace", "-f", *quick, "-qq", "-o", str(log), *paths, "-e", trace, *options)
-
-
 def faults_of(call, line):
     changes = "O_CREAT" in line or call.startswith(CHANGES)
     return ["error=EIO", *(["signal=SIGKILL", "error=ENOSPC"] if changes else [])]
@@ -195,32 +186,37 @@ def faults_of(call, line):
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory):
-    """Two ledgers that fork, and a witness with a key; and a proof that strace can work here."""
-    if shutil.which("strace") is None:
-        pytest.skip("strace is not installed")
-    command = ["strace", "-f", "--seccomp-bpf", "-qq", "-o", "/dev/null", "true"]
-    process = subprocess.run(command, capture_output=True, text=True, check=False)
-    if process.returncode != 0:
-        pytest.skip(f"strace may not trace here: {process.stderr.strip()[:200]}")
+    """Two ledgers that fork, and a witness with a key."""
     root = tmp_path_factory.mktemp("prepared")
     forked(root)
     ledger(root, "one", "witness").cosigner_key()
     return root
 
 
-def test_every_call_of_a_witness_may_fail(tmp_path, prepared):
+@pytest.fixture(scope="module")
+def witnesses(tmp_path_factory, prepared, forking):
+    """A team that cosigns."""
+    roots = [tmp_path_factory.mktemp("probe") / "root" for _ in range(os.cpu_count())]
+    for root in roots:
+        shutil.copytree(prepared, root)
+    with forking(WITNESS, *((root, root / "one") for root in roots)) as team:
+        yield team
+
+
+def test_every_call_of_a_witness_may_fail(tmp_path, prepared, witnesses, calls_in):
+    def traced(name, *options):
+        root = tmp_path / name
+        shutil.copytree(prepared, root)
+        return root, witnesses.traced([root, root / "one"], touched(root), root / "strace", *options)
+
     def broken(fault):
         call, number, how = fault
-        root = tmp_path / f"{call}-{number}-{how.partition('=')[2]}"
-        shutil.copytree(prepared, root)
-        log = root / "strace"
-        process = traced(root, log, "-e", f"inject={call}:{how}:when={number}")
-        output, errors = process.communicate()
-        note = f"{call} {number} {how}: {errors.strip()[-300:]}"
-        assert process.returncode == -signal.SIGKILL or "INJECTED" in log.read_text(), note
-        assert "Traceback" not in errors, note
+        root, ended = traced(f"{call}-{number}-{how.partition('=')[2]}", "-e", f"inject={call}:{how}:when={number}")
+        note = f"{call} {number} {how}: {ended.err.strip()[-300:]}"
+        assert ended.code == -signal.SIGKILL or "INJECTED" in (root / "strace").read_text(), note
+        assert "Traceback" not in ended.err, note
         ledger(root, "one").check()
-        found = [*let_out(output), *on_shelves(root)]
+        found = [*let_out(ended.out), *on_shelves(root)]
         # The other side of the fork is shown to a witness who forgot what it saw of ledgers.
         forget(root)
         try:
@@ -240,18 +236,14 @@ def test_every_call_of_a_witness_may_fail(tmp_path, prepared):
         shutil.rmtree(root)
         return how, refused
 
-    clean = tmp_path / "clean"
-    shutil.copytree(prepared, clean)
-    process = traced(clean, tmp_path / "clean.log")
-    _, errors = process.communicate()
-    assert process.returncode == 0, errors
-    todo, counts = [], Counter()
-    for call, line in re.findall(r"^\d+ +(\w+)(\(.*)$", (tmp_path / "clean.log").read_text(), re.MULTILINE):
-        counts[call] += 1
-        todo += [(call, counts[call], how) for how in faults_of(call, line)]
-    assert counts["fsync"] >= 4
+    root, ended = traced("clean")
+    assert ended.code == 0, ended.err
+    calls = list(calls_in(root / "strace"))
+    assert [call for call, *_ in calls].count("fsync") >= 4
+    todo = [(call, number, how) for call, number, line in calls for how in faults_of(call, line)]
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         done = list(pool.map(broken, todo))
     ends = Counter(refused for _, refused in done)
     assert min(ends.values()) >= 5, "faults before and after it was remembered"
+    counts = Counter(call for call, *_ in calls)
     print(f"calls {dict(counts)}, faults {Counter(how for how, _ in done)}, refused {ends}")

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from mltrust.api import seal
 from mltrust.core.changes import ChangeKind
 from mltrust.core.digest import BLAKE3
 from mltrust.core.exclusion import DEFAULT_EXCLUDE, MAX_PATTERNS
@@ -345,12 +346,18 @@ class TestWhatIsLeftOut:
             ("[z-a]",),
             ("[[]",),
             ("[a||b]",),
-            tuple(f"/{n}" for n in range(MAX_PATTERNS + 1)),
+            tuple(f"{n}" for n in range(MAX_PATTERNS + 1)),
         ],
     )
     def test_bad_patterns_are_a_usage_error(self, patterns, folder):
         with pytest.raises(UsageError, match="pattern"):
             LocalSource(folder, patterns)
+
+    def test_a_seal_has_no_more_patterns_than_its_format_allows(self, folder):
+        with pytest.raises(UsageError, match="at most 256"):
+            seal(folder, anchors=[], exclude=[f"/{n}" for n in range(MAX_PATTERNS)])
+        with pytest.raises(UsageError, match="not a pattern"):
+            seal(folder, anchors=[], exclude=["/a\nb"])
 
 
 class TestPointers:

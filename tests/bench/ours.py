@@ -19,6 +19,9 @@ _FULL = {
 }
 _AGAIN = {"model": Promise(share=0.30, anonymous=200), "small": Promise(share=0.30, anonymous=500)}
 _SEAL, _VERIFY = "mltrust seal --reread", "mltrust verify"
+_SHA256, _BESIDE = "mltrust seal --suite sha256", "mltrust seal --with-sha256"
+_WITH_SHA256 = {"model": Promise(share=1.15), "small": Promise(), "single": Promise()}
+"""Both hashes of every file, by a seal in SHA-256 alone; of a single file, SHA-256 goes from beginning to end."""
 _NOWHERE, _JSON = ("--no-anchor", "-o"), ("--format", "json")
 _edits = count(1)
 
@@ -35,6 +38,7 @@ def ours(bench: Bench, artifact: Artifact) -> list[Command]:
         Command("mltrust fingerprint", (program, "fingerprint", path), promise=full),
         Command(_SEAL, seal, partial(remove, [made]), promise=full),
         Command(_VERIFY, verify, promise=full),
+        *(_with_sha256(artifact, made) if artifact.key in _WITH_SHA256 else ()),
         *(_again(bench, artifact, kept, verify) if artifact.key in _AGAIN else ()),
     ]
 
@@ -54,6 +58,18 @@ def readers(bench: Bench, artifact: Artifact) -> tuple[str, ...]:
 
 def _kept(bench: Bench, artifact: Artifact) -> Path:
     return bench.folder / f"{artifact.key}.kept.json"
+
+
+def _with_sha256(artifact: Artifact, made: Path) -> list[Command]:
+    """Return what reads everything and hashes it in SHA-256, alone and beside BLAKE3."""
+    seal, clean = (
+        (mltrust(), "seal", str(artifact.path), "--reread", *_JSON, *_NOWHERE, str(made)),
+        partial(remove, [made]),
+    )
+    return [
+        Command(_SHA256, (*seal, "--suite", "sha256"), clean),
+        Command(_BESIDE, (*seal, "--with-sha256"), clean, full=_SHA256, promise=_WITH_SHA256[artifact.key]),
+    ]
 
 
 def _again(bench: Bench, artifact: Artifact, kept: Path, verify: tuple[str, ...]) -> list[Command]:

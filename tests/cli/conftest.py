@@ -14,22 +14,7 @@ import pytest
 SCRIPT = Path(sys.executable).with_name("mltrust")
 NOISE = ("NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CI", "TERM", "COLUMNS", "LANG", "LANGUAGE", "MLTRUST", "TTY_", "XDG_")
 NOISE += ("GITHUB_", "RUNNER_", "LC_", "PYTHONIOENCODING", "PYTHONUTF8", "PYTHONUNBUFFERED")
-BATCH = """
-import contextlib, io, json, sys
-from mltrust.cli.commands import application
-app, done = application(), []
-for arguments in json.load(sys.stdin):
-    out, err, code = (io.TextIOWrapper(io.BytesIO(), "utf-8", "backslashreplace") for _ in "12"), None, None
-    out, err = out
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        try:
-            app(arguments)
-        except SystemExit as end:
-            code = end.code
-    out.flush(), err.flush()
-    done.append((code, out.buffer.getvalue().decode(), err.buffer.getvalue().decode()))
-json.dump(done, sys.stdout)
-"""
+BATCH = Path(__file__).parents[1] / "batch.py"
 
 
 @dataclass(frozen=True)
@@ -72,28 +57,40 @@ class Command:
         assert "Traceback" not in err
         return Done(done.returncode, out, err)
 
-    def python(self, code, *arguments, env=None, stdin=None):
+    def python(self, code, *arguments, env=None):
+        return self._run_python("-c", code, *map(str, arguments), env=env)
+
+    def many(self, commands, env=None):
+        """Run many commands in one process, for the sake of time."""
+        commands = [[str(part) for part in command] for command in commands]
+        done = self._run_python("-P", BATCH, env=env, input=json.dumps(commands))
+        assert done.code == 0, done.err
+        found = [Done(*each) for each in done.json()]
+        assert not any("Traceback" in each.err for each in found)
+        return found
+
+    def _run_python(self, *arguments, env, **options):
         done = subprocess.run(
-            [sys.executable, "-c", code, *map(str, arguments)],
+            [sys.executable, *arguments],
             cwd=self.cwd,
             env=self.environment(**(env or {})),
             capture_output=True,
             check=False,
             timeout=120,
-            input=stdin,
             text=True,
+            **options,
         )
         return Done(done.returncode, done.stdout, done.stderr)
-
-    def many(self, commands):
-        """Run many commands in one process, for the sake of time."""
-        done = self.python(BATCH, stdin=json.dumps([[str(part) for part in command] for command in commands]))
-        assert done.code == 0, done.err
-        return [Done(*each) for each in done.json()]
 
     def popen(self, *arguments, env=None, **options):
         command = [str(SCRIPT), *map(str, arguments)]
         return subprocess.Popen(command, cwd=self.cwd, env=self.environment(**(env or {})), **options)
+
+
+@pytest.fixture(scope="session")
+def command():
+    """Return what makes the installed command for a folder, with its home in there."""
+    return lambda folder: Command(folder / "home", folder)
 
 
 @pytest.fixture
@@ -247,7 +244,7 @@ def refused(mltrust):
     """Return a check that `verify` fails (exit 1) and names a change of this kind, in text and in JSON."""
 
     def check(folder, kind, name, *, part=None, extra=()):
-        told, data = mltrust("verify", folder, *extra), mltrust("verify", folder, *extra, "--format", "json")
+        told, data = mltrust.many([("verify", folder, *extra), ("verify", folder, *extra, "--format", "json")])
         assert told.code == data.code == 1, told.out + told.err
         assert told.out.startswith("FAILED")
         assert name in told.out

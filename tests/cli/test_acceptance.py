@@ -6,6 +6,8 @@ import shutil
 
 import pytest
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 
 def test_sealed_and_verified(mltrust, real):
     told, data = mltrust("verify", real.folder), mltrust("verify", real.folder, "--format", "json")

@@ -5,6 +5,8 @@ import shutil
 
 import pytest
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 
 @pytest.fixture
 def after(model):
@@ -16,7 +18,7 @@ def after(model):
 @pytest.fixture
 def differ(mltrust):
     def compare(one, other):
-        told, data = mltrust("diff", one, other), mltrust("diff", one, other, "--format", "json")
+        told, data = mltrust.many([("diff", one, other), ("diff", one, other, "--format", "json")])
         assert told.code == data.code
         found = data.json()
         assert told.code == (1 if found["changes"] else 0)

@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import shutil
+from pathlib import Path
 
 import pytest
 
@@ -38,18 +40,19 @@ erase("rows.jsonl", records=[3, 7], anchors=[own_ledger(Console(quiet=True))])
 """
 
 
-@pytest.fixture
-def rows(tmp_path):
-    path = tmp_path / "rows.jsonl"
-    path.write_text("\n".join(ROWS) + "\n")
-    return path
-
-
-@pytest.fixture
-def sealed(mltrust, rows):
-    done = mltrust("seal", rows, "--blind")
+@pytest.fixture(scope="module")
+def _sealed(tmp_path_factory, command):
+    base = tmp_path_factory.mktemp("sealed")
+    (base / "rows.jsonl").write_text("\n".join(ROWS) + "\n")
+    done = command(base)("seal", "rows.jsonl", "--blind")
     assert done.code == 0, done.err
-    return rows
+    return base
+
+
+@pytest.fixture
+def sealed(_sealed, tmp_path):
+    """Return the rows with a blinded seal in the ledger of `mltrust`."""
+    return Path(shutil.copytree(_sealed, tmp_path, dirs_exist_ok=True)) / "rows.jsonl"
 
 
 def lines(path):
@@ -309,3 +312,59 @@ def test_what_was_erased_of_is_not_sealed_anew_by_the_way(mltrust, sealed, tmp_p
     assert mltrust("seal", sealed, "--blind").code == 0
     assert report(mltrust, sealed, 0)["scope"]["records"] == 9
     assert report(mltrust, sealed, 0, "--seal", tmp_path / "old/rows.jsonl.seal.json")["scope"]["records_erased"] == 1
+
+
+def test_who_signs_seals_signs_their_erasures(mltrust, sealed, tmp_path, new_key):
+    """A policy that requires a signer is met by a dataset with erasures once that signer has signed those as well."""
+    ada, eve = (new_key(tmp_path / f"{name}.key", "hybrid", seed=seed) for seed, name in enumerate(("ada", "eve"), 1))
+    policy = tmp_path / "policy.toml"
+    policy.write_text("[signers.ada]\nkey = 'ada.key.pub'\n[trust]\nrequire = ['ada']\n")
+    assert mltrust("sign", "rows.jsonl.seal.json", "--key", ada).code == 0
+    assert mltrust("erase", sealed, "--record", "3").code == 0
+    found = report(mltrust, sealed, 1, "--policy", policy)
+    (erasure,) = check(found, "erasure")
+    assert "no signature by ada" in erasure["summary"]
+    assert "with --key" in erasure["hint"]
+    assert mltrust("erase", sealed, "--record", "3", "--key", eve).code == 0
+    report(mltrust, sealed, 1, "--policy", policy)
+    done = mltrust("erase", sealed, "--record", "3", "--key", ada, "--format", "json")
+    assert len(done.json()["signatures"]) == 4
+    report(mltrust, sealed, 0, "--policy", policy)
+    again = mltrust("erase", sealed, "--record", "3", "--key", ada)
+    assert "already erased, nothing to do" in again.out
+    assert again.out.count("  signature    sha256:") == 4
+    beside = tmp_path / "rows.jsonl.seal.erasures.json"
+    good = beside.read_text()
+    of_seal = json.loads((tmp_path / "rows.jsonl.seal.json").read_text())["signatures"]
+    halves = json.loads(good)["erasures"][0]["signatures"]
+    for signatures in (
+        [],
+        of_seal,
+        halves[:3],
+        [{**each, "sig": of_seal[at % 2]["sig"]} for at, each in enumerate(halves)],
+    ):
+        other = json.loads(good)
+        other["erasures"][0]["signatures"] = signatures
+        beside.write_text(json.dumps(other))
+        report(mltrust, sealed, 1, "--policy", policy)
+    other["erasures"][0]["signatures"] = halves * 17
+    beside.write_text(json.dumps(other))
+    assert "signatures" in mltrust("verify", sealed, "--policy", policy).err
+
+
+def test_whoever_cannot_sign_erases_nothing(mltrust, sealed, tmp_path, new_key):
+    key = new_key(tmp_path / "ada.key")
+    key.chmod(0o644)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    assert "others can read this private key" in mltrust("erase", sealed, "--record", "3", "--key", key).err
+    liar = f"external:sh -c 'test $0 = sign && echo no || cat {tmp_path / 'ada.key.pub'}'"
+    assert "not by its key" in mltrust("erase", sealed, "--record", "3", "--key", liar).err
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
+    key.chmod(0o600)
+    folder = tmp_path / "data"
+    folder.mkdir()
+    (folder / "a.jsonl").write_text("\n".join(ROWS))
+    assert mltrust("seal", folder, "--blind", "--no-anchor").code == 0
+    inside = new_key(folder / "ada.key")
+    done = mltrust("erase", folder, "--record", "3", "--key", inside)
+    assert (done.code, "given away" in done.err) == (2, True)

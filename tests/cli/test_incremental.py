@@ -13,7 +13,10 @@ from mltrust.core.digest import BLAKE3
 from mltrust.disk.digest_cache import KEY_SIZE, DigestCache, Table
 from mltrust.engines.remembering import GUARD_NS
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="elsewhere nothing is remembered")
+pytestmark = [
+    pytest.mark.skipif(os.name != "posix", reason="elsewhere nothing is remembered"),
+    pytest.mark.usefixtures("unmeasured"),
+]
 
 NOT_REREAD = "not reread"
 FILES = 7

@@ -7,10 +7,19 @@ import subprocess
 import pytest
 
 
+@pytest.fixture(scope="module")
+def _there(_tiny, tmp_path_factory, command):
+    base = tmp_path_factory.mktemp("there")
+    shutil.copytree(_tiny, base, dirs_exist_ok=True)
+    (base / "model/mltrust.seal.json").unlink()
+    assert command(base)("seal", "model", "--anchor", "ledger:shared").code == 0
+    return base
+
+
 @pytest.fixture
-def there(mltrust, bare):
+def there(_there, mltrust, bare):
     """Return the URI of a ledger that vouches for the model."""
-    assert mltrust("seal", bare, "--anchor", "ledger:shared").code == 0
+    shutil.copytree(_there, mltrust.cwd, dirs_exist_ok=True)
     return f"ledger:{mltrust.cwd / 'shared'}"
 
 
@@ -218,22 +227,25 @@ class TestAnchoring:
         assert done.code == 0
         assert "checkpoint of size 2, sha256:" in done.out
         assert (mltrust.cwd / "shared/anchored/2.json").is_file()
-        told, data = (
-            reader("ledger", "check", "--ledger", there, "--anchor", "ledger:mine", *more)
-            for more in ((), ("--format", "json"))
+        check = ("ledger", "check", "--ledger", there)
+        told, data, silent, unreachable, both = reader.many(
+            [
+                (*check, "--anchor", "ledger:mine"),
+                (*check, "--anchor", "ledger:mine", "--format", "json"),
+                (*check, "--anchor", "ledger:public-log"),
+                (*check, "--anchor", "ledger:nowhere"),
+                (*check, "--anchor", "ledger:mine", "--anchor", "ledger:nowhere"),
+            ]
         )
         assert told.code == data.code == 0
         assert "anchored size    2" in told.out
         (answer,) = data.json()["anchored"]
         assert (answer["size"], answer["check"]["outcome"]) == (2, "pass")
-        silent = reader("ledger", "check", "--ledger", there, "--anchor", "ledger:public-log")
         assert silent.code == 1
         assert "vouches for no checkpoint of this ledger [absent]" in silent.out
-        unreachable = reader("ledger", "check", "--ledger", there, "--anchor", "ledger:nowhere")
         assert unreachable.code == 3
         assert "[unavailable]" in unreachable.out
-        both = ("--anchor", "ledger:mine", "--anchor", "ledger:nowhere")
-        assert reader("ledger", "check", "--ledger", there, *both).code == 3
+        assert both.code == 3
 
     def test_as_json(self, mltrust, there):
         done = mltrust("ledger", "checkpoint", "--ledger", there, "--anchor", "ledger:mine", "--format", "json")

@@ -50,3 +50,30 @@ def test_a_seal_named_by_its_folder(mltrust, tmp_path):
     (model / "config.json").write_text("{}")
     assert mltrust("seal", model).code == 0
     assert mltrust("verify", model, "--seal", model).code == 0
+
+
+def test_keys_policies_and_revocations_planted_in_an_artifact_count_for_nothing(mltrust, model, new_key):
+    """Whoever runs mltrust inside an artifact must not take from it whom to trust, or whom no longer."""
+    key, evil = (new_key(mltrust.cwd / f"{name}.key", seed=seed) for seed, name in enumerate(("good", "evil"), 1))
+    (mltrust.home / "config.toml").write_text(f"[signers.ada]\nkey = '{key}.pub'\n")
+    assert mltrust("sign", model, "--key", evil).code == 0
+    public = (mltrust.cwd / "evil.key.pub").read_text()
+    planted = "[signers.ada]\nkey = 'ada'\n[trust]\nrequire = ['ada']\n"
+    for name in ("ada", "good.key.pub", "policy.toml", "config.toml", "revocations.json"):
+        (model / name).write_text(planted if name.endswith("toml") else public)
+    inside = type(mltrust)(mltrust.home, model)
+    by_name, by_text, by_policy = inside.many(
+        [
+            ["verify", ".", "--key", "ada"],
+            ["verify", ".", "--key", (mltrust.cwd / "good.key.pub").read_text()],
+            ["verify", ".", "--policy", "policy.toml"],
+        ]
+    )
+    for done in (by_name, by_text):
+        assert done.code == 1
+        assert "no signature by" in done.out
+    assert "signature ok by ada" in by_policy.out, "only where the caller names it"
+    for name in ("ada", "good.key.pub", "policy.toml", "config.toml", "revocations.json"):
+        (model / name).unlink()
+    assert mltrust("sign", model, "--key", key).code == 0
+    assert inside("verify", ".", "--key", "ada").code == 0

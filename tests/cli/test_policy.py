@@ -1,6 +1,8 @@
 """A policy says who must vouch: all of some, enough of others."""
 
 import shutil
+import subprocess
+from hashlib import sha256
 
 import pytest
 
@@ -75,6 +77,24 @@ def test_one_voice_is_one_vote(mltrust, model, ledgers, policy):
     assert mltrust("verify", model, "--policy", policy(f"at_least = 2\nof = {[*same, ledgers[1]]}")).code == 0
 
 
+def test_one_key_is_one_voice_whatever_it_signs(mltrust, model, policy):
+    """Who has the key of a ledger is not two by signing the seal as well, nor three by git notes."""
+    own = f"ledger:{mltrust.home / 'data' / 'ledger'}"
+    named = mltrust("ledger", "checkpoint", "--key").out.strip()
+    key = mltrust.home / "data" / "keys" / f"{sha256(named.partition('+')[0].encode()).hexdigest()}.pem"
+    assert mltrust("sign", model, "--key", key).code == 0
+    (mltrust.cwd / "ada.pub").write_text(mltrust("key", "show", key).out)
+    notes = f"git-notes:{mltrust.cwd}"
+    subprocess.run(["git", "init", "--quiet", mltrust.cwd], check=True)
+    assert mltrust("anchor", model, "--to", notes).code == 0
+    of = [own, named, "ada", notes]
+    for at_least, code in ((1, 0), (2, 1)):
+        file = policy(f"at_least = {at_least}\nof = {of}\n[signers.ada]\nkey = 'ada.pub'")
+        done = mltrust("verify", model, "--policy", file, "--format", "json")
+        assert (done.code, policy_check(done)[1]) == (code, f"1 of 4 vouch, at least {at_least} must")
+        assert [each["outcome"] for each in done.json()["checks"] if each["voice"]] == ["pass"] * 4
+
+
 def test_a_relative_ledger_is_not_taken_from_the_artifact(mltrust, bare, policy):
     """Whoever runs mltrust inside an artifact must not find a ledger there that its maker put in."""
     attacker = mltrust.at(mltrust.cwd / "attacker")
@@ -102,8 +122,8 @@ def test_the_users_own_policy_counts_where_nobody_is_named(mltrust, model, ledge
     assert mltrust("verify", model, "--content-only").code == 0
 
 
-@pytest.mark.parametrize("text", ["", "require = []", "requires = []", "at_least = 1", "require = ['nobody']"])
-def test_an_empty_or_unknown_policy_is_no_policy(mltrust, model, policy, text):
+@pytest.mark.parametrize("text", ["requires = []", "at_least = 1", "require = ['nobody']"])
+def test_a_policy_that_makes_no_sense_is_no_policy(mltrust, model, policy, text):
     done = mltrust("verify", model, "--policy", policy(text))
     assert done.code == 2
     assert done.err.startswith("error: ")

@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 TENSOR = "layer.0.weight"
 
 
@@ -11,8 +13,8 @@ TENSOR = "layer.0.weight"
 def proofs(mltrust, model):
     """Return proofs of a tensor and of a file."""
     made = {"tensor": ("model.safetensors", "--tensor", TENSOR), "file": ("config.json",)}
-    for name, (file, *more) in made.items():
-        done = mltrust("prove", model, "--file", file, *more, "-o", f"{name}.json")
+    commands = [("prove", model, "--file", *asked, "-o", f"{name}.json") for name, asked in made.items()]
+    for name, done in zip(made, mltrust.many(commands), strict=True):
         assert done.code == 0
         assert f"proof written to {name}.json" in done.err
         assert done.out == ""

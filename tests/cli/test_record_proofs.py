@@ -2,6 +2,8 @@
 
 import json
 import re
+import shutil
+from pathlib import Path
 
 import pytest
 
@@ -10,16 +12,23 @@ ABSENT = '{"id": 9, "text": "row 9"}'
 NO_INDEX = "Absence can be proved only for a seal made with --records-index, and of records without names."
 
 
-@pytest.fixture
-def data(mltrust):
-    """Return a folder with a JSONL file, a CSV file and another, sealed with an index."""
-    folder = mltrust.cwd / "data"
+@pytest.fixture(scope="module")
+def _sealed(tmp_path_factory, command):
+    base = tmp_path_factory.mktemp("sealed")
+    folder = base / "data"
     folder.mkdir()
     (folder / "train.jsonl").write_text("\n".join([*LINES, LINES[1]]) + "\n")
     (folder / "test.csv").write_text("id,text\n1,one\n2,two\n")
     (folder / "README.md").write_text("some data")
-    assert mltrust("seal", folder, "--records-index").code == 0
-    return folder
+    assert command(base)("seal", folder, "--records-index").code == 0
+    return base
+
+
+@pytest.fixture
+def data(_sealed, mltrust):
+    """Return a folder with a JSONL file, a CSV file and another, sealed with an index in the ledger of `mltrust`."""
+    shutil.copytree(_sealed / "home", mltrust.home)
+    return Path(shutil.copytree(_sealed / "data", mltrust.cwd / "data"))
 
 
 def proved(mltrust, data, *asked, file="train.jsonl"):
@@ -109,15 +118,23 @@ def test_without_an_index_there_is_no_proof_of_absence(mltrust, data):
 
 
 def test_the_index_is_part_of_what_is_verified(mltrust, data):
-    assert mltrust("verify", data).code == 0
-    assert mltrust("diff", data / "mltrust.seal.json", data).code == 0
+    whole, plain, records, none, sealed, same = mltrust.many(
+        [
+            ("verify", data),
+            ("fingerprint", data),
+            ("fingerprint", data, "--records-index"),
+            ("diff", data / "mltrust.seal.json", data),
+            ("seal", data, "-o", "plain.seal.json", "--no-anchor"),
+            ("diff", "plain.seal.json", data / "mltrust.seal.json"),
+        ]
+    )
+    assert whole.code == none.code == sealed.code == 0
+    assert same.code == 0  # the same records
     seal = json.loads((data / "mltrust.seal.json").read_text())
     with_index = seal["statement"]["subject"][0]["digest"]["mltrust-1"]
     assert all("index_root" in entry for entry in seal["manifest"]["entries"] if entry["kind"] == "records")
-    assert mltrust("fingerprint", data, "--records-index").out.strip() == with_index
-    assert mltrust("fingerprint", data).out.strip() != with_index
-    assert mltrust("seal", data, "-o", "plain.seal.json", "--no-anchor").code == 0
-    assert mltrust("diff", "plain.seal.json", data / "mltrust.seal.json").code == 0  # the same records
+    assert records.out.strip() == with_index
+    assert plain.out.strip() != with_index
     (data / "train.jsonl").write_text("\n".join(LINES[1:]))
     assert mltrust("verify", data).code == 1
 
@@ -214,15 +231,20 @@ def test_options_that_make_no_sense(mltrust, data):
 
 
 def test_what_has_no_records(mltrust, data):
-    done = mltrust("prove", data, "--file", "README.md", "--record", 1)
-    assert done.code == 2
-    assert "was not sealed record by record" in done.err
-    assert mltrust("prove", data, "--file", "nothing", "--record", 1).code == 2
-    assert mltrust("prove", data, "--file", "train.jsonl", "--match", "@nothing").code == 3
-    assert mltrust("seal", data, "--records-index", "--records", "off").code == 2
-    assert mltrust("fingerprint", data, "--records-index", "--records", "off").code == 2
     (mltrust.cwd / "x.txt").write_text("x")
-    assert "there is no record index" in mltrust("seal", "x.txt", "--records-index", "--no-anchor").err
+    done = mltrust.many(
+        [
+            ("prove", data, "--file", "README.md", "--record", 1),
+            ("prove", data, "--file", "nothing", "--record", 1),
+            ("prove", data, "--file", "train.jsonl", "--match", "@nothing"),
+            ("seal", data, "--records-index", "--records", "off"),
+            ("fingerprint", data, "--records-index", "--records", "off"),
+            ("seal", "x.txt", "--records-index", "--no-anchor"),
+        ]
+    )
+    assert [each.code for each in done] == [2, 2, 3, 2, 2, 0]
+    assert "was not sealed record by record" in done[0].err
+    assert "there is no record index" in done[-1].err
 
 
 MAKE = """

@@ -28,9 +28,8 @@ def receipts(seal):
 
 
 @pytest.fixture
-def seal(mltrust, bare):
-    assert mltrust("seal", bare).code == 0
-    return bare / "mltrust.seal.json"
+def seal(seal_file):
+    return seal_file
 
 
 def command(mltrust, *arguments):
@@ -43,16 +42,16 @@ def test_a_receipt_added_meanwhile_stays(mltrust, seal):
     assert receipts(seal) == ["ledger", "ledger", "memory"]
 
 
-def test_a_release_sealed_meanwhile_is_not_put_back(mltrust, bare, seal):
-    (bare / "new").write_text("new")
-    done = mltrust.python(ANCHOR, seal, *command(mltrust, "seal", bare))
+def test_a_release_sealed_meanwhile_is_not_put_back(mltrust, model, seal):
+    (model / "new").write_text("new")
+    done = mltrust.python(ANCHOR, seal, *command(mltrust, "seal", model))
     assert done.code != 0
     assert "was sealed anew meanwhile" in done.err
-    assert mltrust("verify", bare).code == 0
+    assert mltrust("verify", model).code == 0
 
 
-def test_sealing_while_a_receipt_is_added_keeps_it(mltrust, bare, seal):
-    code = SLOW + "mltrust.seal(Path(sys.argv[1]).parent, anchors=[Slow()])"
+def test_sealing_while_a_receipt_is_added_keeps_it(mltrust, seal):
+    code = SLOW + "mltrust.seal(Path(sys.argv[1]).parent, annotations={'license': 'mit'}, anchors=[Slow()])"
     added = command(mltrust, "anchor", seal, "--to", f"ledger:{mltrust.cwd / 'other'}")
     assert mltrust.python(code, seal, *added).code == 0
     assert receipts(seal) == ["ledger", "ledger", "memory"]

@@ -128,7 +128,7 @@ def _path():
 
 
 def _environment(folder):
-    kept = ("TMPDIR", "SYSTEMROOT", "COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG")
+    kept = ("TMPDIR", "SYSTEMROOT")  # nothing of coverage: it takes half of the time, and says of a page nothing
     return {
         **{key: os.environ[key] for key in kept if key in os.environ},
         "PATH": _path(),

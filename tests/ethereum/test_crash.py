@@ -15,6 +15,8 @@ from mltrust import Outcome, api
 from mltrust.anchors.ethereum.proof import contract
 from mltrust.sealfile import read_seal_file
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 KILLS = int(os.environ.get("MLTRUST_KILLS", "8"))
 
 

@@ -46,9 +46,13 @@ MANIFESTS = [
         [*SHARDS, file_entry("z", 1, ONE)],
     )
 ]
+MANIFESTS += [
+    Manifest.of(entry._replace(sha256=bytes([entry.leaf.size % 251]) * 32) for entry in manifest.entries)
+    for manifest in MANIFESTS[1:]
+]
 SEALS = [sealed(manifest).to_json() for manifest in MANIFESTS if manifest.size]
 SEALS.append(
-    sealed(MANIFESTS[-2], annotations={"manifest": '"entries": [\n', "k": '"manifest": {"entries": [\n]},\n'}).to_json()
+    sealed(MANIFESTS[6], annotations={"manifest": '"entries": [\n', "k": '"manifest": {"entries": [\n]},\n'}).to_json()
 )
 EMPTY = SEALS[0][: SEALS[0].index(b'"entries": [\n') + 13] + SEALS[0][SEALS[0].index(b"]},\n") :]
 LINE = b'{"path": "d/000", "kind": "file", "size": 1, "digest": "%s"}' % (b"01" * 32)
@@ -64,8 +68,9 @@ def outcome(parse, data):
 
 def agree(data):
     """Hold both readers against each other; return what they found."""
-    found = outcome(Bundle.parse, data)
-    assert found == outcome(Bundle.parse_whole, data)
+    found, whole = outcome(Bundle.parse, data), outcome(Bundle.parse_whole, data)
+    assert found == whole
+    assert found is None or list(found.manifest.sha256s) == list(whole.manifest.sha256s)
     return found
 
 
@@ -91,6 +96,33 @@ class TestOwnLayout:
         data = sealed(Manifest.of([PLAIN[0], SHARDS[0]])).to_json()
         for end in range(len(data) - 1):
             assert agree(data[:end]) is None
+
+
+SHA256_EDITS = [  # none of these is a list of entries
+    (b', "sha256": "03', b', "sha256": "0A'),
+    (b', "sha256": "03', b', "sha256": "03 '),
+    (b', "sha256": "%s"}' % (b"03" * 32), b"}"),
+    (b', "sha256": "%s"}' % (b"03" * 32), b', "sha256": null}'),
+    (b', "sha256": "%s"}' % (b"03" * 32), b', "sha256": ""}'),
+    (b', "sha256": "%s"}' % (b"03" * 32), b', "sha256": "%s", "sha256": "%s"}' % (b"03" * 32, b"03" * 32)),
+    (b', "sha256": "%s", "children"' % (b"03" * 32), b', "children"'),
+    (b'"kind": "st-header"', b'"kind": "st-header", "sha256": "%s"' % (b"03" * 32)),
+]
+
+
+@pytest.mark.usefixtures("block")
+@pytest.mark.parametrize(("old", "new"), SHA256_EDITS)
+def test_all_have_a_sha256_or_none(old, new):
+    entries = [*PLAIN[:3], SHARDS[0], file_entry("z", 1, ONE)]
+    data = sealed(Manifest.of(entry._replace(sha256=THREE) for entry in entries)).to_json()
+    assert list(agree(data).manifest.sha256s) == [THREE] * 5
+    assert old in data
+    assert agree(data.replace(old, new, 1)) is None
+
+
+def test_a_sha256_in_any_spelling():
+    data = sealed(Manifest.of(entry._replace(sha256=THREE) for entry in PLAIN)).to_json()
+    assert list(agree(data.replace(b'"sha256": "', b'"sha256" : "', 1)).manifest.sha256s) == [THREE] * 20
 
 
 LISTS = {  # what stands between the brackets, and whether that is a list of entries

@@ -272,6 +272,8 @@ class TestDocuments:
                 Proof.parse(json.dumps({**absence, "levels": levels}).encode())
         with pytest.raises(FormatError):
             Proof.parse(json.dumps({**presence, "absence": None}).encode())
+        with pytest.raises(FormatError, match="signatures"):  # each may cost whoever checks it
+            Proof.parse(json.dumps({**presence, "signatures": [{"keyid": "", "sig": ""}] * 65}).encode())
 
 
 def without_index(level):

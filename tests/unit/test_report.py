@@ -11,7 +11,7 @@ from mltrust.core.report import Check, CheckKind, Outcome, Report, Scope, Verdic
 from mltrust.errors import AnchorError
 from mltrust.interfaces import Quorum, Submission, Trust
 from mltrust.operations.anchor import Placed, anchor
-from mltrust.operations.verify import vouching
+from mltrust.operations.vouching import vouching
 from mltrust.testing import MemoryAnchor
 
 PASS, FAIL, UNCHECKED = Outcome
@@ -141,7 +141,7 @@ class TestWhoWasAsked:
 
     def test_several_of_them_are_no_more(self, judge, published):
         clocks = [published(Clock, label) for label in ("one", "two")]
-        verdict, checks = judge(anchors=clocks, quorum=Quorum(2, clocks))
+        verdict, checks = judge(anchors=clocks, groups=[Quorum(2, clocks)])
         assert verdict is INCONCLUSIVE
         assert checks["policy"][0] is PASS
         assert checks["trust"] == (UNCHECKED, SINCE_WHEN)
@@ -175,7 +175,7 @@ class TestWhoWasAsked:
 
     def test_the_hint_names_every_way_to_trust(self, sealed, published):
         for trust in (Trust(), Trust(anchors=[published(Clock, "tsa")])):
-            *_, last = vouching(sealed.statement, (), (), trust)
+            *_, last = vouching(sealed.statement.payload(), (), (), trust, fingerprint=None)
             assert last.name == "trust"
             assert not last.required
             assert all(f"({option})" in last.hint for option in ("--anchor", "--key", "--fingerprint"))
@@ -195,15 +195,15 @@ class TestQuorum:
         pool = [published(Clock, "tsa"), members.get(other) or published(MemoryAnchor, "l")]
         votes = 2 if other == "published" else 1
         for at_least, verdict, policy in zip((1, 2), verdicts, policies, strict=True):
-            found, checks = judge(quorum=Quorum(at_least, pool))
+            found, checks = judge(groups=[Quorum(at_least, pool)])
             assert found is verdict
             assert checks["policy"] == (policy, f"{votes} of 2 vouch, at least {at_least} must")
             assert "trust" not in checks
 
     def test_a_clock_that_is_silent_takes_nothing_away(self, judge, published):
         quorum = Quorum(1, [Clock("tsa"), published(MemoryAnchor, "l")])
-        assert judge(quorum=quorum)[0] is VERIFIED
-        assert judge(quorum=replace(quorum, at_least=2))[0] is FAILED
+        assert judge(groups=[quorum])[0] is VERIFIED
+        assert judge(groups=[replace(quorum, at_least=2)])[0] is FAILED
 
 
 def test_what_an_anchor_is_settles_what_its_checks_say(published, sealed):
@@ -214,5 +214,6 @@ def test_what_an_anchor_is_settles_what_its_checks_say(published, sealed):
         made = published(kind, "x")
         (receipt,) = made.find(Submission(digest))
         assert made.confirm(receipt, digest).vouches
-        (checked,) = [each for each in vouching(sealed.statement, (receipt,), (), Trust(anchors=[made])) if each.state]
+        asked = vouching(sealed.statement.payload(), (receipt,), (), Trust(anchors=[made]), fingerprint=None)
+        (checked,) = [each for each in asked if each.state]
         assert checked.vouches is kind.vouches

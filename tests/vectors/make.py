@@ -79,7 +79,7 @@ def vectors():
         "fingerprints": [fingerprint(suite, size) for suite in ("mltrust-1", "mltrust-1-sha256") for size in (1, 7)],
         "record_files": [record_file(path, index) for path in RECORD_FILES for index in (False, True)],
         "statements": [statement(suite) for suite in ("blake3", "sha256")],
-        "artifacts": [artifact(suite) for suite in ("blake3", "sha256")],
+        "artifacts": [artifact(suite, with_sha256=how) for how in (False, True) for suite in ("blake3", "sha256")],
     }
 
 
@@ -194,15 +194,18 @@ def files():
     return {**FILES, "model.safetensors": len(header).to_bytes(8, "little") + header + BUFFER}
 
 
-def artifact(content):
+def artifact(content, *, with_sha256):
     """Return an artifact, and what its seal states."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "tiny"
         for path, data in files().items():
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_bytes(data)
-        done = mltrust.seal(folder, suite=content, name="tiny", annotations={"license": "mit"})
+        said = {"name": "tiny", "annotations": {"license": "mit"}}
+        done = mltrust.seal(folder, suite=content, with_sha256=with_sha256, **said)
+    sha256_root = {"sha256_root": done.predicate.sha256_root} if with_sha256 else {}
     return {
+        **sha256_root,
         "files": {path: base64.b64encode(data).decode() for path, data in files().items()},
         "seal": done.bundle.to_json().decode(),
         "statement": f"sha256:{done.bundle.statement.digest().hex}",

@@ -22,6 +22,9 @@ HERE = Path(__file__)
 VECTORS = json.loads(HERE.with_name("format.json").read_text(encoding="utf-8"))
 
 
+ARTIFACTS = ["blake3", "sha256", "blake3 with SHA-256 beside", "sha256 with SHA-256 beside"]
+
+
 def cases(kind):
     return [pytest.param(case, id=case.get("name")) for case in VECTORS[kind]]
 
@@ -251,7 +254,7 @@ def test_statements(case):
     assert found.digest().hex == case["digest"]
 
 
-@pytest.mark.parametrize("case", VECTORS["artifacts"], ids=["blake3", "sha256"])
+@pytest.mark.parametrize("case", VECTORS["artifacts"], ids=ARTIFACTS)
 def test_artifacts_by_the_specification(case):
     seal = json.loads(case["seal"])
     predicate = seal["statement"]["predicate"]
@@ -265,6 +268,13 @@ def test_artifacts_by_the_specification(case):
     assert f"sha256:{sha256(rfc8785(seal['statement'])).hex()}" == case["statement"]
     listed = {entry["path"]: entry for entry in seal["manifest"]["entries"]}
     assert list(listed) == sorted(case["files"], key=utf8)
+    sha256s = {path: sha256(base64.b64decode(data)).hex() for path, data in case["files"].items()}
+    wholes = [
+        make("file", entry["leaf"]["name"], entry["leaf"]["size"], sha256s[entry["leaf"]["name"]]) for entry in entries
+    ]
+    recorded = "sha256_root" in case
+    assert predicate.get("sha256_root") == (root_of([{"leaf": leaf} for leaf in wholes]).hex() if recorded else None)
+    assert {path: row.get("sha256") for path, row in listed.items()} == (sha256s if recorded else dict.fromkeys(listed))
     for entry in entries:
         row = listed[entry["leaf"]["name"]]
         assert (row["kind"], row["size"]) == (entry["leaf"]["kind"], entry["leaf"]["size"])
@@ -278,7 +288,7 @@ def test_artifacts_by_the_specification(case):
         assert row["children"] == [header, *tensors]
 
 
-@pytest.mark.parametrize("case", VECTORS["artifacts"], ids=["blake3", "sha256"])
+@pytest.mark.parametrize("case", VECTORS["artifacts"], ids=ARTIFACTS)
 def test_artifacts_by_the_library(case, tmp_path):
     folder = tmp_path / "tiny"
     for path, data in case["files"].items():
