@@ -15,10 +15,12 @@ from mltrust.anchors.ledger.evidence import Evidence
 from mltrust.anchors.rfc3161.evidence import Evidence as TimeStampEvidence
 from mltrust.core.bundle import BundleDocument
 from mltrust.core.changes import Difference
+from mltrust.core.dsse import Signature
 from mltrust.core.model import Document
 from mltrust.core.proof import Proof
 from mltrust.core.receipt import Receipt, Time
 from mltrust.core.report import Check, Notice, Report, Verdict
+from mltrust.core.revocations import Revocation, RevocationsDocument
 from mltrust.core.rows import ROW_KEYS
 from mltrust.core.statement import Hex256, Statement
 from mltrust.statements.erasure import PREDICATE_TYPE as ERASURE_TYPE
@@ -40,6 +42,8 @@ def schemas() -> dict[str, Json]:
         purpose=(Purpose, ...), stage=(Stage, ...), digests=(int, ...), transactions=(list[str], ...),
         paid_wei=(str | None, ...),
     )  # fmt: skip
+    part = _model("KeyPart", kind=(str, ...), id=(DigestText, ...))
+    key = _model("Key", comment=(str, ...), kind=(str, ...), parts=(list[part], ...), pem=(str, ...))  # type: ignore[valid-type]  # made at run time
     pinned = _model("AnchoredSize", size=(int | None, ...), check=(Check, ...))
     found = {
         "statement": _schema(Statement, "An in-toto Statement v1 about one subject"),
@@ -68,18 +72,24 @@ def schemas() -> dict[str, Json]:
             seal=(str, ...), record_store=(str | None, ...), salts=(str | None, ...),
             name=(str, ...), fingerprint=(Hex256, ...), statement=entry["digest"], suite=(str, ...),
             root=(Hex256, ...), content_root=hash_or_null, totals=totals, supersedes=(DigestText | None, ...),
+            sha256_root=hash_or_null,
             files_not_reread=(int, ...), bytes_not_reread=(int, ...),
-            receipts=receipts, published=(list[str], ...), notices=notices,
+            signatures=(list[Signature], ...), receipts=receipts, published=(list[str], ...), notices=notices,
         ),
+        "revocations": _schema(
+            RevocationsDocument, "A list of revoked keys (application/vnd.mltrust.revocations.v1+json)"
+        ),
+        "revoked": _result("revoked", "What key revoke did", list=(str, ...), revocations=(list[Revocation], ...)),
         "erased": _result(
             "erased", "What erase did",
             tombstone=entry["digest"], file=(str, ...), records=(list[Annotated[int, Field(ge=1)]], ...),
-            published=(list[str], ...), already_erased=(bool, ...),
+            signatures=(list[Signature], ...), published=(list[str], ...), already_erased=(bool, ...),
         ),
         "fingerprint": _result(
             "fingerprint", "A fingerprint and what it is made of",
             suite=(str, ...), fingerprint=(Hex256, ...), root=(Hex256, ...), content_root=hash_or_null, totals=totals,
         ),
+        "keys": _result("keys", "What key show knows of public keys", keys=(list[key], ...)),  # type: ignore[valid-type]  # made at run time
         "receipts": _result(
             "receipts", "What the receipts of a seal claim, and what trusted anchors say of them",
             statement=entry["digest"], receipts=receipts, checks=(list[Check], ...),
