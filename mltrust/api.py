@@ -156,13 +156,15 @@ def verify(
     quick: "DigestCache | None" = None,
     salts: AnyPath | None = None,
     expect: Sequence[AnyPath] = (),
+    with_sha256: bool = False,
 ) -> Report:
     """Verify a file or folder against its seal and whoever `trust` names; `Report.require()` raises on less.
 
     With a cache as `quick`, files that are unchanged since they were last read on this machine, as far as the file
     system can tell, are not read again; the report says how many. Without it, all bytes are read, whatever is cached.
     `salts` are those of a blinded seal, if they are not kept beside it. `expect` names documents with published digests
-    (Croissant, or a file listing of the Hugging Face Hub): what they name must be what they say.
+    (Croissant, or a file listing of the Hugging Face Hub): what they name must be what they say. `with_sha256` compares
+    the sealed SHA-256s with those of the bytes, too; `UsageError` if the seal has none.
     """
     from mltrust.beside.kept import kept_with
     from mltrust.beside.store import store_beside
@@ -178,7 +180,9 @@ def verify(
     store = store_beside(sealed.path, sealed.bundle.manifest)
     with nullcontext((means, store)) if store.hashes is None else keeping(means) as (keeper, rows):
         means = _remembering(keeper, quick, place.path)
-        return verify_source(source, sealed, trust, means, kept, expected=expected, rows=(store, rows))
+        return verify_source(
+            source, sealed, trust, means, kept, expected=expected, rows=(store, rows), with_sha256=with_sha256
+        )
 
 
 def _expected(documents: Sequence[AnyPath], means: Means) -> "Expected":

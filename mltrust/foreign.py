@@ -7,7 +7,7 @@ from pathlib import Path
 from mltrust.api import default_means
 from mltrust.artifacts import AnyPath, Artifact, open_artifact
 from mltrust.beside.paths import erasures_path, salts_path, store_path
-from mltrust.core.exclusion import path_pattern
+from mltrust.core.exclusion import TEMP_PREFIX, path_pattern
 from mltrust.core.oms.bundle import MAX_BUNDLE_BYTES, OmsBundle, read_bundle
 from mltrust.core.oms.statement import GIT_PATHS
 from mltrust.core.report import Notice, Report
@@ -29,8 +29,9 @@ def verify_oms(
 ) -> Report:
     """Verify a file or folder against an OMS bundle and the signers in `trust`; no seal is needed, or looked at.
 
-    Left out are the paths that the bundle says were, the bundle itself, what mltrust keeps beside a seal, and what the
-    gitignore patterns in `exclude` name: the report lists all of it. `old` takes the signatures of model-signing
+    Left out are the paths that the bundle says were, what belongs to git at the top, the bundle itself, what mltrust
+    keeps beside a seal (none of these if they are signed), and what the gitignore patterns in `exclude` name: the
+    report lists all of it. `old` takes the signatures of model-signing
     0.2.0, too, where they were made with a certificate.
     """
     if trust.fingerprint is not None:
@@ -48,9 +49,14 @@ def verify_oms(
 
 
 def _left_out(bundle: OmsBundle) -> Sequence[str]:
-    """Return the patterns of the paths that are left out, or of what OMS leaves out where a bundle does not say it."""
-    ignored = bundle.statement.ignored
-    return [path_pattern(path) for path in (GIT_PATHS if ignored is None else ignored)]
+    """Return the patterns of what the bundle says is left out, and of what is no part of a model unless it is listed.
+
+    That is what belongs to git at the top (OMS section 6.2.1), and what a killed write of ours left there.
+    """
+    listed = {file.name.split("/")[0] for file in bundle.statement.files}
+    paths = (*(bundle.statement.ignored or ()), *(path for path in GIT_PATHS if path not in listed))
+    temporary = () if any(name.startswith(TEMP_PREFIX) for name in listed) else (f"/{TEMP_PREFIX}*",)
+    return [*map(path_pattern, paths), *temporary]
 
 
 def _ours(place: Artifact, bundle: Path, read: OmsBundle) -> Sequence[str]:

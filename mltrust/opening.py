@@ -7,7 +7,7 @@ from pathlib import Path
 from mltrust import registry
 from mltrust.core.note import looks_like_a_key
 from mltrust.disk.documents import read_document
-from mltrust.errors import UnreadableError, UsageError
+from mltrust.errors import FormatError, UnreadableError, UsageError
 from mltrust.interfaces import Anchor, Home, Settings, SignatureVerifier
 
 MAX_KEY_FILE_BYTES = 64 * 1024
@@ -101,13 +101,18 @@ def verifier_by_certificates(name: str, path: Path) -> SignatureVerifier:
     """Return who signs with a certificate that leads to one of the roots in a file, in PEM or DER."""
     from mltrust.signers.certificate import CertificateVerifier
 
-    return CertificateVerifier(name, _named_file(path, _MAX_CERTIFICATES_BYTES))
+    try:
+        return CertificateVerifier(name, _named_file(path, _MAX_CERTIFICATES_BYTES))
+    except FormatError as error:
+        raise UsageError(str(error), hint="Name the certificates of the authority. A public key is no such.") from error
 
 
 def verifier_by_identity(name: str, identity: str, issuer: str, trust_root: Path | None) -> SignatureVerifier:
     """Return who signs as an identity that an issuer knows, under a Sigstore trust root."""
     from mltrust.signers.sigstore.verifier import SigstoreVerifier
 
+    if trust_root is not None and not trust_root.is_file():  # else it would be missed with the first signature only
+        raise UsageError(f"{trust_root}: no such file; it is to be the trust root")
     return SigstoreVerifier(name, identity=identity, issuer=issuer, trust_root=trust_root)
 
 

@@ -47,7 +47,7 @@ def read_seal_file(path: Path, *, whole: bool = False) -> Bundle:
     except UnreadableError as error:
         if path.exists():
             raise
-        hint = "Make one with mltrust seal, or name one with --seal."
+        hint = "Make one with mltrust seal. One that is kept elsewhere is named by its own path (verify: --seal)."
         if path.parts[:1] and path.parts[0].endswith(":"):
             hint = "A seal is named by a path on this machine; verify URL reads the one that is kept there."
         raise SealError(f"no seal at {path}", hint=hint) from error

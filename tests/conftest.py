@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from mltrust.api import sealed_exclusions
 from mltrust.core.bundle import Bundle
 from mltrust.core.digest import BLAKE3, Suite
 from mltrust.core.exclusion import DEFAULT_EXCLUDE
@@ -33,7 +34,6 @@ from mltrust.operations.verify import verify
 from mltrust.readers.opaque import OpaqueReader
 from mltrust.readers.safetensors import SafetensorsReader
 from mltrust.sources.local import LocalSource
-from mltrust.statements.seal import read_seal
 from mltrust.testing.memory_source import MemorySource
 
 settings.register_profile("patient", deadline=None)  # how fast the machine is today proves nothing
@@ -226,7 +226,7 @@ def verify_folder(means: Means) -> Callable[..., Report]:
     """Return a function that verifies a file or folder as the seal says it was read."""
 
     def verify_it(path: Path, bundle: Bundle, trust: Trust | None = None) -> Report:
-        source = LocalSource(path, read_seal(bundle.statement).parameters.exclude)
+        source = LocalSource(path, sealed_exclusions(bundle))
         return verify(source, Placed(bundle), trust or Trust(content_only=True), means)
 
     return verify_it

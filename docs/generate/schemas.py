@@ -44,6 +44,10 @@ def schemas() -> dict[str, Json]:
     )  # fmt: skip
     part = _model("KeyPart", kind=(str, ...), id=(DigestText, ...))
     key = _model("Key", comment=(str, ...), kind=(str, ...), parts=(list[part], ...), pem=(str, ...))  # type: ignore[valid-type]  # made at run time
+    signed = _model(
+        "SignedSeal", seal=(str, ...), name=(str, ...), fingerprint=(Hex256, ...), statement=(DigestText, ...),
+        signatures=(list[Signature], ...), added=(list[str], ...),
+    )  # fmt: skip
     pinned = _model("AnchoredSize", size=(int | None, ...), check=(Check, ...))
     found = {
         "statement": _schema(Statement, "An in-toto Statement v1 about one subject"),
@@ -69,13 +73,14 @@ def schemas() -> dict[str, Json]:
         "diff": _result("diff", "What diff found", base=Difference),
         "sealed": _result(
             "sealed", "What seal did",
-            seal=(str, ...), record_store=(str | None, ...), salts=(str | None, ...),
+            seal=(str, ...), record_store=(str | None, ...), salts=(str | None, ...), oms=(str | None, ...),
             name=(str, ...), fingerprint=(Hex256, ...), statement=entry["digest"], suite=(str, ...),
             root=(Hex256, ...), content_root=hash_or_null, totals=totals, supersedes=(DigestText | None, ...),
             sha256_root=hash_or_null,
             files_not_reread=(int, ...), bytes_not_reread=(int, ...),
             signatures=(list[Signature], ...), receipts=receipts, published=(list[str], ...), notices=notices,
         ),
+        "signed": _result("signed", "What sign did", seals=(list[signed], ...)),  # type: ignore[valid-type]  # made at run time
         "revocations": _schema(
             RevocationsDocument, "A list of revoked keys (application/vnd.mltrust.revocations.v1+json)"
         ),

@@ -15,7 +15,12 @@ from mltrust.cli.options import speaking
 def anchor(
     how: Publishing,
     console: Console,
-    seals: Annotated[list[Path], typer.Argument(metavar="SEAL...", help="Seal files.", show_default=False)],
+    seals: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="SEAL...", help="Seal files, or the files or folders they are kept with.", show_default=False
+        ),
+    ],
     to: Annotated[str, typer.Option("--to", metavar="URI", help="An anchor's URI or short name.")],
     key: Annotated[
         Path | None, typer.Option("--key", metavar="PEM", help="git-notes: sign with this Ed25519 key, not your own.")

@@ -50,7 +50,7 @@ def _open_all(uri: str | None, console: Console, how: Publishing) -> "list[Ether
     return [_open(name, console, how) for name in uris]
 
 
-@app.command("deploy")
+@app.command("deploy", short_help="put the contract on a chain")
 @speaking
 @signing
 def deploy(how: Publishing, console: Console, to: _To) -> None:
@@ -71,7 +71,7 @@ def deploy(how: Publishing, console: Console, to: _To) -> None:
     console.result(checksummed(publishing.session.contract))
 
 
-@app.command("status")
+@app.command("status", short_help="list the transactions sent from here")
 @speaking
 def status(console: Console, to: _SomeTo = None, format_: FormatOption = Format.TEXT) -> None:
     """List the transactions sent from here: how far each has come, what it cost, and its hash.
@@ -98,7 +98,7 @@ def status(console: Console, to: _SomeTo = None, format_: FormatOption = Format.
         raise typer.Exit(Exit.UNDECIDED)
 
 
-@app.command("resume")
+@app.command("resume", short_help="go on with what was begun")
 @speaking
 @signing
 def resume(

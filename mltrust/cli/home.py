@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from mltrust.cli.console import Console
 from mltrust.core.names import printable
-from mltrust.errors import UsageError
+from mltrust.errors import UnreadableError, UsageError
 from mltrust.interfaces import Home, Settings
 
 if TYPE_CHECKING:
@@ -61,7 +61,11 @@ def own_revocations() -> "Revocations":
     from mltrust.disk.revocations import read_list
 
     path = revocations_path()
-    return read_list(path) if _is_there(path) else Revocations()
+    try:
+        return read_list(path) if _is_there(path) else Revocations()
+    except UnreadableError as error:
+        error.hint = error.hint or "Restore it from a backup: without it, the keys you revoked would count again."
+        raise
 
 
 def _is_there(path: Path) -> bool:
@@ -109,13 +113,16 @@ class Terminal:
 
     def secret(self, prompt: str) -> str:
         """Ask without echo."""
-        self._require_terminal(prompt, "Name a file that holds it with --password-file.")
+        hint = "Name a file that holds it with --password-file."
+        self._require_terminal(prompt, hint)
         from getpass import getpass
 
         try:
             return getpass(f"{printable(prompt)}: ", stream=sys.stderr)
         except EOFError as error:
-            raise UsageError(f"nothing was typed: {prompt}", hint="Name a file that holds it with --password-file.") from error
+            raise UsageError(
+                f"nothing was typed: {prompt}", hint="Name a file that holds it with --password-file."
+            ) from error
 
     def agree(self, question: str) -> bool:
         """Ask for a y; `--yes` has said it already."""

@@ -31,7 +31,7 @@ class KeyType(StrEnum):
     HYBRID = "hybrid"
 
 
-@app.command("generate")
+@app.command("generate", short_help="make a key pair")
 @speaking
 def generate(
     console: Console,
@@ -48,9 +48,9 @@ def generate(
 ) -> None:
     """Make a key pair: a private key that only you can read, and FILE.pub to give to others.
 
-    The private key is encrypted with a password that is asked for twice. Keep it out of what you seal. An Ed25519 key
-    can be used wherever mltrust is installed; p256 is what OpenSSF Model Signing reads; ML-DSA needs a library that has
-    it, here and wherever it is verified.
+    The private key is encrypted with a password that is asked for twice. Keep it out of what you seal. Ed25519 works
+    wherever mltrust does; p256 is what OpenSSF Model Signing reads, too; ML-DSA takes a library that has it, here and
+    wherever it is verified.
 
     \b
     Examples:
@@ -90,7 +90,7 @@ def _new_password(output: Path, file: Path | None, dialogue: "Dialogue") -> str:
     return password
 
 
-@app.command("show")
+@app.command("show", short_help="show the public key of a key")
 @speaking
 def show(
     console: Console,
@@ -129,4 +129,4 @@ def _held() -> "list[tuple[str, PublicKey]]":
     return [(key.comment, PublicKey((key.part,))) for key in Agent.from_settings(of_environment()).held()]
 
 
-app.command("revoke")(revoke)
+app.command("revoke", short_help="add keys to a list of revoked ones")(revoke)

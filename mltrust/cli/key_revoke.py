@@ -67,7 +67,11 @@ def revoke(
 
 
 def _ids(key: str, console: Console, given: "Settings") -> tuple[str, ...]:
-    return (key,) if _ID.fullmatch(key) else public_key(key, console, given).ids
+    if _ID.fullmatch(key):
+        return (key,)
+    if key.startswith("sha256:"):
+        raise UsageError(f"{key[:80]} is no key id", hint="It has 64 digits: mltrust key show, or show a seal.")
+    return public_key(key, console, given).ids
 
 
 def _time(text: str) -> datetime:

@@ -42,7 +42,7 @@ def _open(uri: str | None, console: Console) -> "LedgerAnchor":
     return backend
 
 
-@app.command("log")
+@app.command("log", short_help="list the entries")
 @speaking
 def log(console: Console, ledger: _LedgerOption = None, format_: FormatOption = Format.TEXT) -> None:
     """List the entries: number, time by the keeper's clock, digest of the statement.
@@ -62,7 +62,7 @@ def log(console: Console, ledger: _LedgerOption = None, format_: FormatOption = 
         console.result("\n".join(f"{index}  {time}  {digest}" for index, time, digest in entries))
 
 
-@app.command("check")
+@app.command("check", short_help="check the whole ledger, and that it only grew")
 @speaking
 def check(
     console: Console,
@@ -115,7 +115,7 @@ def check(
     raise typer.Exit(exit_for(answers))
 
 
-@app.command("checkpoint")
+@app.command("checkpoint", short_help="print the signed checkpoint, or the key")
 @speaking
 @publishing
 def checkpoint(
@@ -164,7 +164,7 @@ def _publish(backend: "LedgerAnchor", uri: str, how: Publishing, console: Consol
         console.result("\n".join(done.lines()))
 
 
-@app.command("export")
+@app.command("export", short_help="write it as static tiles (C2SP tlog-tiles)")
 @speaking
 def export(
     console: Console,
@@ -182,7 +182,7 @@ def export(
     console.talk(f"{backend.name} exported to {destination}")
 
 
-@app.command("witness")
+@app.command("witness", short_help="cosign the ledger of somebody else")
 @speaking
 def witness(
     console: Console,

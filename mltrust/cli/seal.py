@@ -118,6 +118,7 @@ def seal(
         hint = "Set MLTRUST_HOME to a folder elsewhere."
         raise UsageError(f"{artifact} holds your own keys ({keys}): they would be sealed with it", hint=hint)
     refuse_inside(artifact, key or ())
+    why_sha256 = "asked for" if with_sha256 else "for the OMS bundle" if oms else "this repository uses Git LFS"
     with_sha256 = check_bundle(oms, output or seal_path(Path(artifact)), signers, with_sha256)
     anchors = [] if no_anchor else _anchors(anchor or (), how, console)
     if anchors and not any(backend.vouches for backend in anchors):
@@ -160,10 +161,10 @@ def seal(
     elsewhere = [backend.name for backend in anchors if not backend.carried]
     if format_ is Format.JSON:
         told = done.bundle, str(done.path), done.notices, elsewhere, done.recalled
-        console.result(json_v1.sealed(*told, beside=(store, kept_salts)))
+        console.result(json_v1.sealed(*told, beside=(store, kept_salts, oms)))
     elif not console.quiet:
         told = done.bundle, str(done.path), done.notices, elsewhere, done.recalled
-        console.result(text.sealed(*told, why_sha256="asked for" if with_sha256 else "this repository uses Git LFS"))
+        console.result(text.sealed(*told, why_sha256=why_sha256))
 
 
 def _anchors(uris: Sequence[str], how: Publishing, console: Console) -> "list[Anchor]":

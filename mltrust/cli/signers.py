@@ -46,8 +46,8 @@ def open_signers(uris: Sequence[str], console: Console, given: "Settings", *, ye
 
     understood = [signer_settings(uri) for uri in uris]
     if lost := sorted(set(given) - frozenset().union(*understood)):
-        whom = ", ".join(uri.partition(":")[0] if ":" in uri else uri for uri in uris) or "nobody"
-        raise UsageError(f"{lost[0].replace('_', '-')} is for other keys than {whom}")
+        whom = f"is not for the key {', '.join(uris)}" if uris else "goes with a --key"
+        raise UsageError(f"--{lost[0].replace('_', '-')} {whom}")
     home, known = user_home(console, yes=yes), {**of_environment(), **given}
     pairs = zip(uris, understood, strict=True)
     return [open_signer(uri, home, {key: known[key] for key in known if key in names}) for uri, names in pairs]

@@ -35,6 +35,9 @@ def verify(
         list[Path] | None,
         typer.Option("--expect", metavar="FILE", help="Compare with published digests (Croissant, Hub). Repeatable."),
     ] = None,
+    with_sha256: Annotated[
+        bool, typer.Option("--with-sha256", help="Compare the SHA-256 of every file with the sealed one, too.")
+    ] = False,
     oms: Annotated[
         Path | None,
         typer.Option("--oms", metavar="FILE", help="Verify against this OpenSSF Model Signing bundle, not a seal."),
@@ -77,7 +80,7 @@ def verify(
     from mltrust.cli.home import digest_cache, remote_settings
     from mltrust.renderers import json_v1, text
 
-    with_seal = {"--seal": seal, "--salts": salts, "--quick": quick, "--expect": expect}
+    with_seal = {"--seal": seal, "--salts": salts, "--quick": quick, "--expect": expect, "--with-sha256": with_sha256}
     _refuse_together(oms, with_seal, {"--exclude": exclude, "--oms-legacy": oms_legacy})
     whom = _whom(named, console, content_only=content_only)
     with console.progress() as progress:
@@ -87,7 +90,14 @@ def verify(
         else:
             cache = digest_cache(console) if quick else None
             report = api.verify(
-                artifact, trust=whom, seal=seal, means=means, quick=cache, salts=salts, expect=expect or ()
+                artifact,
+                trust=whom,
+                seal=seal,
+                means=means,
+                quick=cache,
+                salts=salts,
+                expect=expect or (),
+                with_sha256=with_sha256,
             )
     rendered = json_v1.report(report) if format_ is Format.JSON else text.report(report, verbose=console.verbose)
     finish(console, rendered, report.verdict, output)
@@ -95,9 +105,11 @@ def verify(
 
 def _refuse_together(oms: Path | None, with_seal: "Mapping[str, object]", with_oms: "Mapping[str, object]") -> None:
     for option, value in (with_seal if oms is not None else with_oms).items():
+        if value and oms is None:
+            raise UsageError(f"{option} goes with --oms alone", hint="Name the bundle: --oms FILE.")
         if value:
-            hint = "A bundle and a seal are verified each by itself." if oms is not None else "Name the bundle: --oms."
-            raise UsageError(f"{option} goes {'not' if oms is not None else 'only'} with --oms", hint=hint)
+            hint = "A bundle and a seal are verified each by itself."
+            raise UsageError(f"{option} goes with a seal, and --oms takes none", hint=hint)
 
 
 def _whom(named: Named, console: Console, *, content_only: bool) -> "Trust":

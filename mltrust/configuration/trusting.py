@@ -144,7 +144,11 @@ class TrustTable:
             return not known
         if opening.reads_as_public_key(name):
             raise UsageError(f"{self._where}: a key in [trust] has no name", hint="Put it into [signers.NAME].")
-        raise UsageError(f"{self._where}: {ascii(name)[:80]} names no anchor, and is an unknown signer")
+        called = sorted({*self.configuration.names, *self.configuration.signers})
+        hint = (
+            f"Configured: {', '.join(called)}." if called else "Name it in [anchors], or write a table [signers.NAME]."
+        )
+        raise UsageError(f"{self._where}: {ascii(name)[:80]} names no anchor, and is an unknown signer", hint=hint)
 
     def _anchor(self, named: str, given: Mapping[str, object] | None = None) -> Anchor:
         configuration = self.configuration

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from mltrust.errors import FormatError
 
 MAX_NAME_BYTES = 4096
+FEW = 5
 
 _ODD_PART = re.compile(r"(?:^|/)\.{0,2}(?:/|\Z)")
 
@@ -89,6 +90,12 @@ def _shown_character(character: str) -> str:
 def count(number: int, what: str) -> str:
     """Count things in words: `1 file`, `2,000 files`."""
     return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+
+
+def few(names: Sequence[str], said: Sequence[str] = ()) -> str:
+    """Name the first of many, or what is `said` of those, and count the others."""
+    more = f" and {len(names) - FEW:,} more" if len(names) > FEW else ""
+    return ", ".join(map(shown, said or names[:FEW])) + more
 
 
 def counted(files: int, tensors: int, records: int, size: str) -> str:

@@ -139,7 +139,8 @@ def refuse_public(data: bytes, where: str) -> None:
     """Raise a `UsageError` if the data is a public key, in PEM or as OpenSSH has it; `FormatError` for half a file."""
     labels = [label for _, label in pem_blocks(data, where)]
     if any(label.endswith(b"PUBLIC KEY") for label in labels) or data.startswith((b"ssh-", b"ecdsa-", b"sk-")):
-        raise UsageError(f"{where}: a public key, where a private one is needed")
+        hint = "Name the private key: what mltrust made is called so without .pub."
+        raise UsageError(f"{where}: a public key, where a private one is needed", hint=hint)
 
 
 def _loaded(load: Callable[..., object], data: bytes, where: str, secret: Callable[[], str]) -> object:

@@ -141,7 +141,8 @@ def read_public_key(data: bytes, where: str) -> PublicKey:
         raise FormatError(where, f"larger than {MAX_KEY_BYTES} bytes")
     blocks = pem_blocks(data, where)
     if any(b"PRIVATE KEY" in label for _, label in blocks):
-        raise UsageError(f"{where}: a private key, where a public one is needed", hint="mltrust key show prints it.")
+        hint = "mltrust key show prints its public key."
+        raise UsageError(f"{where}: a private key, where a public one is needed", hint=hint)
     if blocks:
         parts = [_read(load_pem_public_key, block, where) for block, _ in blocks]
     elif data.startswith(_OPENSSH):

@@ -82,6 +82,7 @@ class Check(Document):
     make it rest on less. A check that does not `vouch` says since when, but not whose it is. `evidence` holds signed
     documents that contradict each other, for whoever has to be shown. Two checks of one `voice` (a key, an account, an
     authority) are one vote.
+    `certified_by` are the ids of the keys of the authorities that led to a trusted certificate, that one's included.
     `kinds` are those of the anchor (its scheme) or of the keys, the foremost first.
     `names` lists all files that a check speaks of, where its summary names a few.
     What is `required` was named by the caller: while it is unchecked, nothing is verified.
@@ -97,6 +98,7 @@ class Check(Document):
     level: str | None = None
     stronger: str | None = None
     voice: str | None = None
+    certified_by: tuple[str, ...] = ()
     vouches: bool = True
     hint: str | None = None
     evidence: tuple[str, ...] = ()

@@ -12,6 +12,8 @@ from mltrust.errors import FormatError, UnreadableError, UsageError, WriteError
 
 PUBLIC = ".pub"
 """What the name of a public key file ends with, beside that of the private one."""
+_DER = b"\x30"
+_MAKE = "Make one with mltrust key generate."
 
 
 def read(path: Path, password: Callable[[], str]) -> PrivateKey:
@@ -23,6 +25,8 @@ def read(path: Path, password: Callable[[], str]) -> PrivateKey:
     """
     data = read_key_file(path)
     refuse_public(data, str(path))
+    if b"PRIVATE KEY-----" not in data and not data.startswith(_DER):
+        raise UsageError(f"{path}: not a private key in PEM, DER or OpenSSH form", hint=_MAKE)
     refuse_readable_by_others(path, "private key")
     return read_private_key(data, str(path), password)
 
@@ -34,7 +38,7 @@ def read_key_file(path: Path) -> bytes:
     except FormatError:
         raise
     except UnreadableError as error:
-        raise UsageError(str(error), hint="Make one with mltrust key generate.") from error
+        raise UsageError(str(error), hint=_MAKE) from error
 
 
 def refuse_there(path: Path) -> Path:

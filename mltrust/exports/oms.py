@@ -6,14 +6,23 @@ annotated with their root, so whoever trusts the bundle can go on to the seal, a
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from json.encoder import encode_basestring
 from typing import ClassVar
 
 from mltrust.core import canonical
+from mltrust.core.exclusion import TEMP_PREFIX
 from mltrust.core.leaf import Entry
 from mltrust.core.names import count
-from mltrust.core.oms.statement import GIT_PATHS, PREDICATE_TYPE, Serialization, key_hint, root_of
+from mltrust.core.oms.statement import (
+    GIT_PATHS,
+    MAX_IGNORED,
+    MAX_RESOURCES,
+    PREDICATE_TYPE,
+    Serialization,
+    key_hint,
+    root_of,
+)
 from mltrust.core.public_key import PublicKey
 from mltrust.core.sigstore_bundle import bundle_of
 from mltrust.core.statement import Statement, Subject
@@ -67,7 +76,9 @@ def payload_of(sealing: Sealing) -> bytes:
     files = [(entry, digest) for entry, digest in pairs if not _is_of_git(entry.path)]
     if not files:
         raise UsageError("OMS leaves out all there is in the seal, and takes no empty model")
-    ignored = sorted({*GIT_PATHS, *map(_sayable, sealing.left_out)})
+    ignored = sorted({*GIT_PATHS, *map(_sayable, _lasting(sealing.left_out))})
+    _refuse_more(len(files), MAX_RESOURCES, "files", "Seal its folders one by one.")
+    _refuse_more(len(ignored), MAX_IGNORED, "paths that are left out", "Exclude the folders they lie in.")
     how = Serialization(method="files", hash_type="sha256", allow_symlinks=False, ignore_paths=tuple(ignored))
     digest = {"sha256": root_of(digest for _, digest in files).hex(), suite: seal.subject[0].digest[suite]}
     statement = Statement(
@@ -90,6 +101,16 @@ def _resource(entry: Entry, digest: bytes, suite: str) -> str:
 
 def _is_of_git(path: str) -> bool:
     return path.startswith(".git") and path.split("/", 1)[0] in GIT_PATHS
+
+
+def _lasting(left_out: Sequence[str]) -> Iterator[str]:
+    """Yield what is left out but for what a killed write left: nobody signs that such a file may be there."""
+    return (path for path in left_out if not path.startswith(TEMP_PREFIX))
+
+
+def _refuse_more(number: int, limit: int, what: str, hint: str) -> None:
+    if number > limit:
+        raise UsageError(f"{number:,} {what}: no bundle with more than {limit:,} is read here", hint=hint)
 
 
 def _sayable(path: str) -> str:

@@ -76,7 +76,8 @@ def refuse_shared_keys(signers: Sequence[TrustedSigner]) -> None:
     for signer in signers:
         for key in signer.ids:
             if key in owners:
-                raise UsageError(f"{owners[key]} and {signer.name} are one signer", hint="One voice counts once.")
+                what = f"{owners[key]} and {signer.name} are one signer: they share a key"
+                raise UsageError(what, hint="One voice counts once.")
             owners[key] = signer.name
 
 

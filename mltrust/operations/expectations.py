@@ -13,14 +13,12 @@ from typing import ClassVar, NamedTuple
 
 from mltrust.core.digest import SHA256, Suite
 from mltrust.core.expectations import Algorithm, Publication, Published, matched
-from mltrust.core.names import count, shown
+from mltrust.core.names import FEW, count, few, shown
 from mltrust.core.report import Check, CheckKind, Outcome
 from mltrust.errors import UnreadableError
 from mltrust.interfaces import ArtifactSource, Engine, FileEntry, Progress, Segment
 from mltrust.operations.fingerprint import Reading
 from mltrust.operations.measure import blocks
-
-_LISTED = 5
 
 Wanted = tuple[str, Algorithm]  # a path, and the digest that is wanted of it
 
@@ -115,10 +113,10 @@ class _Compared:
             often = Counter(found.published.algorithm for found in same)
             how = " and ".join(f"{often[algorithm]:,} by {algorithm}" for algorithm in Algorithm if often[algorithm])
             what = f"{count(len(same), 'file')} as published ({how}; who sealed them it does not say)"
-            yield self._check(Outcome.PASS, what, _paths(same), [found.named() for found in same[:_LISTED]])
+            yield self._check(Outcome.PASS, what, _paths(same), [found.named() for found in same[:FEW]])
         if other:
             what = f"{count(len(other), 'file')} other than published"
-            said = [f"{found.named()} {found.difference()}" for found in other[:_LISTED]]
+            said = [f"{found.named()} {found.difference()}" for found in other[:FEW]]
             yield self._check(Outcome.FAIL, what, _paths(other), said)
 
     def _undecided(self, absent: Sequence["_Found"], unusable: Sequence["_Found"]) -> Iterator[Check]:
@@ -143,13 +141,11 @@ class _Compared:
         hint: str | None = None,
     ) -> Check:
         """Return a check that lists all `names`, and in its summary a few, or what is `said` of those."""
-        few = ", ".join(map(shown, said or names[:_LISTED]))
-        more = f" and {len(names) - _LISTED:,} more" if len(names) > _LISTED else ""
         return Check(
             kind=CheckKind.EXPECTATION,
             name=self._where,
             outcome=outcome,
-            summary=f"{shown(self._where)}: {what}{': ' if few else ''}{few}{more}",
+            summary=f"{shown(self._where)}: {what}{': ' if names else ''}{few(names, said)}",
             vouches=False,
             names=tuple(names),
             required=required,

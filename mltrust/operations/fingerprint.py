@@ -70,12 +70,15 @@ def fingerprint(source: ArtifactSource, means: Means, suite: Suite, *, with_sha2
     return reading
 
 
-def read_found(source: ArtifactSource, means: Means, suite: Suite, *, keep_files: bool = False) -> Reading:
+def read_found(
+    source: ArtifactSource, means: Means, suite: Suite, *, keep_files: bool = False, with_sha256: bool = False
+) -> Reading:
     """Read an artifact as it is found: a malformed file is a finding here, so it is hashed as a whole and noted.
 
-    `keep_files` keeps all of `Reading.files`, for whoever wants to read any of them again.
+    `keep_files` keeps all of `Reading.files`, for whoever wants to read any of them again; `with_sha256` is as above.
     """
-    return _Reader(source, means, strict=False, keep_files=keep_files).read(suite)
+    beside = Beside(suite) if with_sha256 else None
+    return _Reader(source, means, strict=False, keep_files=keep_files, beside=beside).read(suite)
 
 
 @dataclass
@@ -157,7 +160,8 @@ class _Reader:
                 raise
             self._reading.malformed[error.where] = error.what
             (segment,) = parts.segments
-            return file_entry(segment.file.path, segment.length, error.digest)
+            sha256 = self._beside.sha256(digests) if self._beside else b""
+            return file_entry(segment.file.path, segment.length, error.digest, sha256)
 
     def _segments(self) -> Iterator[list[Segment]]:
         for files in _batches(self._source.files()):

@@ -6,7 +6,7 @@ from dataclasses import replace
 from mltrust.core.changes import Change, ChangeKind, changes_between
 from mltrust.core.digest import SHA256
 from mltrust.core.manifest import Manifest, file_entry
-from mltrust.core.names import count, shown
+from mltrust.core.names import count, few, shown
 from mltrust.core.oms.bundle import OmsBundle
 from mltrust.core.oms.reading import SINGLE, OmsStatement
 from mltrust.core.report import Check, CheckKind, Notice, Outcome, Report, Scope, SignatureState
@@ -20,7 +20,6 @@ from mltrust.operations.vouching import vouching
 SUITE = "oms"
 """What stands before the root in reports; it is no fingerprint of ours."""
 
-_LISTED = 5
 _FETCH = "Fetch the content: git lfs pull"
 
 
@@ -142,13 +141,8 @@ def _content(changes: Sequence[Change], listed: Manifest, scope: Scope) -> Check
 
 def _forbidden(links: Sequence[str], statement: OmsStatement) -> Iterator[Check]:
     if links and not statement.allow_links:
-        summary = f"the bundle allows no links, and here are {len(links):,}: {_few(links)}"
+        summary = f"the bundle allows no links, and here are {len(links):,}: {few(links)}"
         yield Check(kind=CheckKind.POLICY, name="links", outcome=Outcome.FAIL, summary=summary, names=tuple(links))
-
-
-def _few(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _LISTED:,} more" if len(names) > _LISTED else ""
-    return ", ".join(map(shown, names[:_LISTED])) + more
 
 
 def _of_a_bundle(check: Check, *, old: bool) -> Check:
@@ -176,7 +170,7 @@ def _limits(name: str, statement: OmsStatement, links: Sequence[str]) -> Iterato
         message = "the bundle does not say what was left out; taken to be what OMS leaves out by itself"
         yield Notice(code="oms-left-out", path=name, message=message)
     if links and statement.allow_links:
-        yield Notice(code="link", path=links[0], message=f"the bundle allows links: {_few(links)}")
+        yield Notice(code="link", path=links[0], message=f"the bundle allows links: {few(links)}")
     others = (f"{suite}:{digest}" for suite, digest in statement.digests.items() if suite != "sha256")
     for other in others:
         message = f"the bundle also bears {shown(other)[:200]}, which was not compared with anything"

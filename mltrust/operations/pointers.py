@@ -66,7 +66,7 @@ def _with_entries(manifest: Manifest, entries: Mapping[str, Entry]) -> Manifest:
     builder = ManifestBuilder()
     for piece in manifest.pieces():
         if isinstance(piece, Files) and entries.keys().isdisjoint(piece.paths):
-            builder.add_files(*piece)
+            builder.add_files(*piece[:3])
             continue
         for entry in piece.entries() if isinstance(piece, Files) else (piece,):
             builder.add(entries.get(entry.path, entry)._replace(sha256=b""))

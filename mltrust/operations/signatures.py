@@ -54,7 +54,8 @@ def judge(
 
     1. The verifier of a key tells whether it signed. What it cannot read is a false signature; what it takes to check
        it being out of reach is unchecked.
-    2. A key, identity or half of a hybrid key that is revoked since T counts for what is proven older than T, alone.
+    2. A key, identity, half of a hybrid key, or authority on the way to a trusted one, that is revoked since T counts
+       for what is proven older than T, alone.
     3. A key that counts until T counts for what is proven older than T, alone; without any time it is unchecked.
     4. A key that counts since T does not count for what is proven older than T.
     5. Whatever an anchor could still prove while it cannot be asked is unchecked, not failed.
@@ -78,7 +79,8 @@ def _of_key(
         return check
     own = _not_after(check)
     when = anchored if own is None else Anchored(own)  # what proves when it was signed says more
-    entry = revoked.earliest([*key.verifier.ids, check.voice or ""])  # also a key that is certified by a trusted one
+    # Also a key that is certified by a trusted one, and all between.
+    entry = revoked.earliest([*key.verifier.ids, check.voice or "", *check.certified_by])
     if entry is not None and not when.before(moment(entry.since, "revocation")):  # 2
         why = f" ({printable(entry.reason)})" if entry.reason else ""
         return _revoked(check, f"a key of {check.name} is revoked since {entry.since}{why}", when)
@@ -175,5 +177,5 @@ def _signed(key: TrustedKey, payload: bytes, signatures: Sequence[Signature]) ->
 
 def about(left: Sequence[Signature]) -> Check:
     """Return the check that says of how many signatures nobody was asked."""
-    summary = f"{count(len(left), 'signature')} not checked: of no signer you named"
+    summary = f"{count(len(left), 'signature')} not checked: by nobody you named"
     return Check(kind=CheckKind.SIGNATURE, name="signatures", outcome=Outcome.UNCHECKED, summary=summary)

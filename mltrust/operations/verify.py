@@ -27,6 +27,7 @@ from mltrust.operations.measure import Disk
 from mltrust.operations.notices import notices
 from mltrust.operations.pointers import explained, pointed, pointers_said
 from mltrust.operations.rows import RowSide, with_rows
+from mltrust.operations.sealed_sha256 import require_sha256s, sha256_check
 from mltrust.operations.vouching import vouching
 from mltrust.statements.seal import Parameters, contradictions, read_seal
 
@@ -45,10 +46,12 @@ def verify(
     *,
     expected: "Expected | None" = None,
     rows: tuple[RowSide, RowSide] = (RowSide(), RowSide()),
+    with_sha256: bool = False,
 ) -> Report:
     """Return the report on an artifact; `kept` is what is kept with a blinded seal, `expected` what others published.
 
-    Of the `rows`, the first are those of the seal, and the second what the readers of `means` keep.
+    Of the `rows`, the first are those of the seal, and the second what the readers of `means` keep. `with_sha256` asks
+    for the SHA-256s of the seal to be compared as well; `UsageError` if it has none.
 
     1. The seal has been parsed strictly (`Bundle.parse`); its statement must be a seal of a known suite.
     2. The artifact is read with the sealed exclusions (already in `source`), readers and suite. Nothing
@@ -57,17 +60,21 @@ def verify(
     4. What was read is compared with the manifest: file by file, tensor by tensor. A Git LFS pointer stands for its
        content if the seal has SHA-256, and the same; that its content is not here is said. Of blinded files, an
        erased record is excused by a tombstone alone, which must be vouched for as the seal is (`erasure_checks`). It is
-       also compared with what was published, which vouches for nothing.
+       also compared with what was published, which vouches for nothing. Where that is asked for, the sealed SHA-256s
+       are compared with those of the bytes.
     5. The caller's fingerprint is compared, and each trusted anchor is asked about the statement.
     6. The verdict follows from the checks alone (`Report.verdict`).
     """
     bundle = seal.bundle
     predicate = read_seal(bundle.statement)  # 1
+    if with_sha256:
+        require_sha256s(bundle.manifest)
     blinding = blinding_of(bundle.manifest, kept if kept.odd(bundle) is None else replace(kept, tombstones=()))
     sealed_means = replace(means, readers=sealed_readers(predicate.parameters, means.readers))  # 2
     sealed_means = blinded_means(sealed_means, blinding)
     sealed_means = indexed_as(bundle.manifest, sealed_means)
-    reading = read_found(source, sealed_means, suite_named(predicate.suite), keep_files=expected is not None)
+    suite, looked_up = suite_named(predicate.suite), expected is not None
+    reading = read_found(source, sealed_means, suite, keep_files=looked_up, with_sha256=with_sha256)
     pointers = pointed(bundle.manifest, reading)
     found, reading = reading, pointers.filled(reading)
     if bundle.manifest == reading.manifest:
@@ -79,6 +86,8 @@ def verify(
     scope = _scope(source, found, means.recalled, predicate.parameters, erased_from(reading, blinding))
     scope = scope.model_copy(update={"pointers": pointers.files, "bytes_not_here": pointers.bytes})
     checks.append(about_blinded(_content(bundle, changes, reading, scope), kept, bundle.manifest))
+    if with_sha256:
+        checks.append(sha256_check(bundle.manifest, found.manifest))
     if kept.tombstones:
         from mltrust.operations.erasures import erasure_checks
 

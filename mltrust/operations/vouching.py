@@ -32,12 +32,14 @@ def vouching(
        do not vouch decide nothing by themselves, but for anchors that contradict themselves.
     5. Each kind that is asked for must be among those who passed.
     6. A policy that names nobody is never met, whoever else vouches.
-    7. Where nobody was asked whose it is, that is said; and so is how many signatures nobody was asked about.
+    7. Where nobody was asked whose it is, that is said, unless 6 did; and so is how many signatures nobody was asked
+       about.
     """
     asked = _Asked(payload, receipts, signatures, trust, path)
     checks = list(asked.checks(fingerprint))
     yield from checks
-    if not (trust.content_only or any(check.vouches for check in checks if check.kind is not CheckKind.POLICY)):
+    settled = trust.content_only or trust.empty_policy
+    if not (settled or any(check.vouches for check in checks if check.kind is not CheckKind.POLICY)):
         yield _nobody(checks)  # 7
     if left := not_asked_about(payload, signatures, asked.signers):
         yield about(left)

@@ -2,12 +2,13 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from mltrust.core.bundle import Bundle
 from mltrust.core.canonical import Json
 from mltrust.core.changes import Difference
+from mltrust.core.dsse import Signature
 from mltrust.core.manifest import Manifest
 from mltrust.core.report import Check, Notice, Recalled, Report
 from mltrust.statements.seal import Totals, read_seal
@@ -43,19 +44,20 @@ def sealed(
     elsewhere: Iterable[str],
     recalled: Recalled,
     *,
-    beside: tuple[Path | None, Path | None] = (None, None),
+    beside: tuple[Path | None, Path | None, Path | None] = (None, None, None),
 ) -> str:
     """Return what `seal` did.
 
-    `elsewhere` are the anchors that hold their evidence, `recalled` is what was not read, `beside` are the record store
-    and the salts that were written, if they were.
+    `elsewhere` are the anchors that hold their evidence, `recalled` is what was not read, `beside` are the record
+    store, the salts and the OMS bundle that were written, if they were.
     """
     predicate = read_seal(bundle.statement)
-    record_store, salts = (str(each) if each else None for each in beside)
+    record_store, salts, oms = (str(each) if each else None for each in beside)
     fields: dict[str, Json] = {
         "seal": path,
         "record_store": record_store,
         "salts": salts,
+        "oms": oms,
         "name": bundle.statement.subject[0].name,
         "fingerprint": predicate.fingerprint().hex(),
         "statement": str(bundle.statement.digest()),
@@ -69,6 +71,22 @@ def sealed(
         "notices": [notice.to_json() for notice in notices],
     }
     return document("sealed", fields)
+
+
+def signed(seals: Iterable[tuple[str, Bundle, Sequence[Signature]]]) -> str:
+    """Return what `sign` did: the path of each seal file, its bundle as it is now, and the signatures it added."""
+    listed: list[Json] = [
+        {
+            "seal": path,
+            "name": bundle.statement.subject[0].name,
+            "fingerprint": read_seal(bundle.statement).fingerprint().hex(),
+            "statement": str(bundle.statement.digest()),
+            "signatures": [signature.to_json() for signature in bundle.signatures],
+            "added": [signature.keyid for signature in added],
+        }
+        for path, bundle, added in seals
+    ]
+    return document("signed", {"seals": listed})
 
 
 def fingerprint(manifest: Manifest, suite: str, value: str) -> str:

@@ -52,8 +52,8 @@ def _check_lines(check: Check, *, verbose: bool = False) -> Iterator[Text]:
     if check.kind is CheckKind.ANCHOR and check.state:
         level = f", resting on: {printable(check.level)}" if check.level else ""
         yield Text(f"{_MARGIN}by {shown(check.name)}{level}", style="dim")
-    if check.kind is CheckKind.SIGNATURE and check.kinds:
-        kind, voice = check.kinds[0], shown(check.voice or "")
+    if check.kind is CheckKind.SIGNATURE and check.kinds and check.voice:
+        kind, voice = check.kinds[0], shown(check.voice)
         yield Text(f"{_MARGIN}{voice if voice.startswith(kind) else f'{kind} {voice}'}", style="dim")
     if check.hint:
         yield Text(f"{_MARGIN}hint: {printable(check.hint)}", style="yellow")

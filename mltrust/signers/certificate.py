@@ -6,7 +6,7 @@ No list of revoked certificates is read; keys can be revoked by their ids, as ot
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cache, cached_property
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -24,6 +24,7 @@ KIND = "certificate"
 
 _MAX_ROOTS = 256
 _CURVES = ("p256", "p384", "p521")
+_Certificates = Sequence[x509.Certificate]
 
 
 @dataclass(frozen=True)
@@ -80,12 +81,15 @@ class CertificateVerifier:
         3. All of them, the trusted one too, are valid now. Of several paths, one that is will do.
         4. The signer's is for signatures or for signing code.
         5. Its key is on P-256, P-384 or P-521, and the signature over the PAE of the payload is good by it.
+
+        The keys of all certificates of the path are told in the check, so that each of them can be revoked.
         """
         refused: list[RefusedError] = []
+        walk = cache(self._walked)  # the same certificates may come with every signature
         for signature in signatures[:MAX_SIGNATURES]:
             try:
                 with quietly():
-                    return self._good(payload, signature)
+                    return self._good(payload, signature, walk)
             except RefusedError as error:
                 refused.append(error)
             except (*TROUBLE, FormatError) as error:  # what is wrong with a certificate may show late
@@ -96,18 +100,23 @@ class CertificateVerifier:
         outcome = Outcome.UNCHECKED if unsupported else Outcome.FAIL
         return self._check(outcome, worst.state, f"not signed under {self.name}: {worst}", (KIND,))
 
-    def _good(self, payload: bytes, signature: Signature) -> Check:
-        leaf, *others = certificates_of(signature.material)  # 1
-        path = self._path(leaf, others)  # 2, 3
+    def _good(
+        self, payload: bytes, signature: Signature, walk: Callable[[_Certificates], _Certificates | Exception]
+    ) -> Check:
+        certificates = tuple(certificates_of(signature.material))  # 1
+        leaf, path = certificates[0], walk(certificates)  # 2, 3
+        if isinstance(path, Exception):
+            raise path
         key = _signing_key(leaf)  # 4
         value, message = signature.value(), pae(payload)
         good = key.verifies(message, value)  # 5
         if not good and not (self.old and verifies_old(key, payload, value)):
             raise RefusedError(SignatureState.INVALID, f"the signature is false: it is not by the key of {who(leaf)}")
         until = timestamp(min(each.not_valid_after_utc for each in path))
-        summary = f"signature ok by {who(leaf)}, certified under {who(path[-1])} in {self.name}, valid until {until}"
+        summary = f"signed by {who(leaf)}, certified under {who(path[-1])} in {self.name}, valid until {until}"
         check = self._check(Outcome.PASS, SignatureState.VERIFIED, summary, (KIND, key.kind))
-        return check.model_copy(update={"voice": key.id})
+        above = tuple(id_ for each in path[1:] if (id_ := _id_of(each)) is not None)
+        return check.model_copy(update={"voice": key.id, "certified_by": above})
 
     def _check(self, outcome: Outcome, state: SignatureState, summary: str, kinds: tuple[str, ...]) -> Check:
         hint = None
@@ -123,8 +132,15 @@ class CertificateVerifier:
             hint=hint,
         )
 
-    def _path(self, leaf: x509.Certificate, others: Sequence[x509.Certificate]) -> Sequence[x509.Certificate]:
-        """Return a path to a trusted certificate that is valid now."""
+    def _walked(self, certificates: _Certificates) -> _Certificates | Exception:
+        """Return a path to a trusted certificate that is valid now, or why there is none."""
+        leaf, *others = certificates
+        try:
+            return self._path(leaf, others)
+        except (RefusedError, *TROUBLE) as error:
+            return error
+
+    def _path(self, leaf: x509.Certificate, others: Sequence[x509.Certificate]) -> _Certificates:
         odd: list[RefusedError] = []
         for path in paths_up(leaf, others, self._trusted, odd):
             try:
@@ -136,7 +152,7 @@ class CertificateVerifier:
         last = who(leaf)
         raise RefusedError(SignatureState.UNTRUSTED, f"the certificate of {last} leads to none of the trusted ones")
 
-    def _valid(self, path: Sequence[x509.Certificate]) -> Sequence[x509.Certificate]:
+    def _valid(self, path: _Certificates) -> _Certificates:
         now = self.clock()
         for each in path:
             if now > each.not_valid_after_utc:

@@ -65,7 +65,7 @@ class KeyVerifier:
         )
         others = f", only by others ({count(len(signatures), 'signature')})" if signatures else " or anybody"
         said = {
-            SignatureState.VERIFIED: f"signature ok by {self.name}",
+            SignatureState.VERIFIED: f"signed by {self.name}",
             SignatureState.ABSENT: f"no signature by {self.name}{others}",
             SignatureState.INCOMPLETE: f"only half signed by {self.name}: no signature of its {lacking} key",
             SignatureState.INVALID: f"the signature that says it is by {self.name} is false: {lacking}",

@@ -8,7 +8,7 @@ from hashlib import sha256
 import pytest
 
 from mltrust.core.oms.bundle import MAX_BUNDLE_BYTES, read_bundle
-from mltrust.core.oms.reading import MAX_RESOURCES
+from mltrust.core.oms.statement import MAX_RESOURCES
 from mltrust.errors import FormatError, MltrustError, UnreadableError
 from mltrust.foreign import verify_oms
 from mltrust.interfaces import Trust
@@ -156,7 +156,7 @@ def test_names_from_a_bundle_are_shown_escaped(run_installed, tmp_path):
 def test_options_that_contradict_each_other_are_refused(run_installed, tmp_path):
     (tmp_path / "model").mkdir()
     (tmp_path / "b.sig").write_text("{}")
-    for more in (["--oms", "b.sig", "--quick"], ["--oms-legacy"]):
+    for more in (["--oms", "b.sig", "--quick"], ["--oms", "b.sig", "--with-sha256"], ["--oms-legacy"]):
         done = run_installed(tmp_path, "verify", "model", *more, MLTRUST_HOME=str(tmp_path / "home"))
         assert done.code == 2
-        assert "with --oms" in done.err
+        assert "--oms" in done.err

@@ -29,7 +29,11 @@ def test_help_of_the_whole(mltrust):
         assert "Exit codes: 0 verified or done, 1 verification failed, 2 usage" in done.out
         for command in (*COMMANDS, "ledger"):
             assert f"\n  {command} " in done.out
-    assert mltrust("ledger", "--help").code == 0
+        assert all(f"\n{group}:\n" in done.out for group in ("Seal and verify", "Who, and since when"))
+    for several in ("ledger", "key", "ethereum"):
+        done = mltrust(several, "--help")
+        assert done.code == 0
+        assert "..." not in done.out.partition("\nCommands:\n")[2], "what a command does is told wholly"
     for done in (mltrust(), mltrust("ledger")):
         assert done.code in (0, 2)  # versions of Typer differ
         assert "Usage: mltrust" in done.out + done.err

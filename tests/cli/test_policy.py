@@ -6,6 +6,8 @@ from hashlib import sha256
 
 import pytest
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 
 @pytest.fixture
 def ledgers(mltrust, model):
@@ -13,8 +15,8 @@ def ledgers(mltrust, model):
     uris = [f"ledger:{mltrust.cwd / name}" for name in ("one", "two", "three")]
     other = mltrust.cwd / "other"
     other.write_bytes(b"x")
-    assert mltrust("seal", model, "--anchor", uris[0], "--anchor", uris[1]).code == 0
-    assert mltrust("seal", other, "--anchor", uris[2]).code == 0
+    commands = [["seal", model, "--anchor", uris[0], "--anchor", uris[1]], ["seal", other, "--anchor", uris[2]]]
+    assert [done.code for done in mltrust.many(commands)] == [0, 0]
     return uris
 
 
@@ -33,21 +35,22 @@ def policy_check(done):
     return check["outcome"], check["summary"]
 
 
-@pytest.mark.parametrize(
-    ("at_least", "code", "outcome"), [(1, 0, "pass"), (2, 0, "pass"), (3, 1, "fail")], ids=["1", "2", "3"]
-)
-def test_at_least_so_many(mltrust, model, ledgers, policy, at_least, code, outcome):  # noqa: PLR0917  # fixtures and parameters
-    file = policy(f"at_least = {at_least}\nof = {ledgers}")
-    done = mltrust("verify", model, "--policy", file, "--format", "json")
-    assert done.code == code
-    assert policy_check(done) == (outcome, f"2 of 3 vouch, at least {at_least} must")
+def test_at_least_so_many(mltrust, model, ledgers, policy):
+    files = [policy(f"at_least = {at_least}\nof = {ledgers}", f"{at_least}.toml") for at_least in (1, 2, 3)]
+    done = mltrust.many([["verify", model, "--policy", file, "--format", "json"] for file in files])
+    assert [each.code for each in done] == [0, 0, 1]
+    for at_least, outcome, each in zip((1, 2, 3), ("pass", "pass", "fail"), done, strict=True):
+        assert policy_check(each) == (outcome, f"2 of 3 vouch, at least {at_least} must")
 
 
 def test_all_that_are_required(mltrust, model, ledgers, policy):
-    assert mltrust("verify", model, "--policy", policy(f"require = {ledgers[:2]}")).code == 0
-    assert mltrust("verify", model, "--policy", policy(f"require = {ledgers}")).code == 1
-    both = policy(f"require = {ledgers[:1]}\nof = {ledgers[1:]}\nat_least = 1")
-    assert mltrust("verify", model, "--policy", both).code == 0
+    texts = (
+        f"require = {ledgers[:2]}",
+        f"require = {ledgers}",
+        f"require = {ledgers[:1]}\nof = {ledgers[1:]}\nat_least = 1",
+    )
+    files = [policy(text, f"{at}.toml") for at, text in enumerate(texts)]
+    assert [done.code for done in mltrust.many([["verify", model, "--policy", each] for each in files])] == [0, 1, 0]
 
 
 def test_out_of_reach_is_undecided_while_it_could_be_enough(mltrust, model, ledgers, policy):
@@ -82,15 +85,17 @@ def test_one_key_is_one_voice_whatever_it_signs(mltrust, model, policy):
     own = f"ledger:{mltrust.home / 'data' / 'ledger'}"
     named = mltrust("ledger", "checkpoint", "--key").out.strip()
     key = mltrust.home / "data" / "keys" / f"{sha256(named.partition('+')[0].encode()).hexdigest()}.pem"
-    assert mltrust("sign", model, "--key", key).code == 0
-    (mltrust.cwd / "ada.pub").write_text(mltrust("key", "show", key).out)
     notes = f"git-notes:{mltrust.cwd}"
     subprocess.run(["git", "init", "--quiet", mltrust.cwd], check=True)
-    assert mltrust("anchor", model, "--to", notes).code == 0
+    commands = [["key", "show", key], ["sign", model, "--key", key], ["anchor", model, "--to", notes]]
+    shown, *done = mltrust.many(commands)
+    assert [each.code for each in done] == [0, 0]
+    (mltrust.cwd / "ada.pub").write_text(shown.out)
     of = [own, named, "ada", notes]
-    for at_least, code in ((1, 0), (2, 1)):
-        file = policy(f"at_least = {at_least}\nof = {of}\n[signers.ada]\nkey = 'ada.pub'")
-        done = mltrust("verify", model, "--policy", file, "--format", "json")
+    text = f"of = {of}\n[signers.ada]\nkey = 'ada.pub'"
+    files = [policy(f"at_least = {at_least}\n{text}", f"{at_least}.toml") for at_least in (1, 2)]
+    verified = mltrust.many([["verify", model, "--policy", file, "--format", "json"] for file in files])
+    for done, at_least, code in zip(verified, (1, 2), (0, 1), strict=True):
         assert (done.code, policy_check(done)[1]) == (code, f"1 of 4 vouch, at least {at_least} must")
         assert [each["outcome"] for each in done.json()["checks"] if each["voice"]] == ["pass"] * 4
 
@@ -108,25 +113,25 @@ def test_a_relative_ledger_is_not_taken_from_the_artifact(mltrust, bare, policy)
 
 def test_a_policy_goes_with_more(mltrust, model, ledgers, policy):
     file = policy(f"require = {ledgers[:1]}")
-    assert mltrust("verify", model, "--policy", file, "--anchor", ledgers[1]).code == 0
-    assert mltrust("verify", model, "--policy", file, "--anchor", ledgers[2]).code == 1
-    assert mltrust("verify", model, "--policy", file, "--content-only").code == 2
+    more = (["--anchor", ledgers[1]], ["--anchor", ledgers[2]], ["--content-only"])
+    done = mltrust.many([["verify", model, "--policy", file, *each] for each in more])
+    assert [each.code for each in done] == [0, 1, 2]
 
 
 def test_the_users_own_policy_counts_where_nobody_is_named(mltrust, model, ledgers):
     mltrust.home.mkdir(exist_ok=True)
     (mltrust.home / "config.toml").write_text(f"[anchors]\nbad = '{ledgers[2]}'\n[trust]\nrequire = ['bad']\n")
-    assert mltrust("verify", model).code == 1
-    assert mltrust("anchors", model).code == 1
-    assert mltrust("verify", model, "--anchor", ledgers[0]).code == 0
-    assert mltrust("verify", model, "--content-only").code == 0
+    commands = [["verify", model], ["anchors", model]]
+    commands += [["verify", model, "--anchor", ledgers[0]], ["verify", model, "--content-only"]]
+    assert [done.code for done in mltrust.many(commands)] == [1, 1, 0, 0]
 
 
-@pytest.mark.parametrize("text", ["requires = []", "at_least = 1", "require = ['nobody']"])
-def test_a_policy_that_makes_no_sense_is_no_policy(mltrust, model, policy, text):
-    done = mltrust("verify", model, "--policy", policy(text))
-    assert done.code == 2
-    assert done.err.startswith("error: ")
+def test_a_policy_that_makes_no_sense_is_no_policy(mltrust, model, policy):
+    texts = ["requires = []", "at_least = 1", "require = ['nobody']"]
+    files = [policy(text, f"{at}.toml") for at, text in enumerate(texts)]
+    for done in mltrust.many([["verify", model, "--policy", file] for file in files]):
+        assert done.code == 2
+        assert done.err.startswith("error: ")
 
 
 def test_a_policy_planted_in_the_artifact_changes_nothing(mltrust, model, ledgers):
@@ -139,20 +144,22 @@ def test_a_policy_planted_in_the_artifact_changes_nothing(mltrust, model, ledger
     assert [check["outcome"] for check in done.json()["checks"] if check["kind"] == "anchor"] == ["pass"]
 
 
-@pytest.mark.parametrize("option", ["--push=origin", "--signer=env:X"])
-def test_an_option_that_means_nothing_to_the_anchor(mltrust, model, option):
-    done = mltrust("seal", model, "--anchor", "ledger:x", option)
-    assert done.code == 2
-    assert "is for other anchors than ledger:x" in done.err
-    done = mltrust("verify", model, "--anchor", "ledger:x", "--trust-block", "0x00")
-    assert done.code == 2
+def test_an_option_that_means_nothing_to_the_anchor(mltrust, model):
+    named = [model, "--anchor", "ledger:x"]
+    commands = [["seal", *named, option] for option in ("--push=origin", "--signer=env:X")]
+    *sealed, verified = mltrust.many([*commands, ["verify", *named, "--trust-block", "0x00"]])
+    assert verified.code == 2
+    for done in sealed:
+        assert done.code == 2
+        assert "is for other anchors than ledger:x" in done.err
 
 
 def test_anchors_says_who_since_when_and_what_would_be_stronger(mltrust, model, ledgers):
-    done = mltrust("anchors", model, "--anchor", ledgers[0])
+    anchors = ["anchors", model, "--anchor", ledgers[0]]
+    done, data = mltrust.many([anchors, [*anchors, "--format", "json"]])
     assert done.code == 0
     assert ledgers[0] in done.out
     assert "not after:" in done.out
-    (check,) = mltrust("anchors", model, "--anchor", ledgers[0], "--format", "json").json()["checks"]
+    (check,) = data.json()["checks"]
     assert check["time"]["not_after"]
     assert check["required"]

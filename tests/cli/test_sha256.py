@@ -35,14 +35,20 @@ def test_it_is_recorded_and_shown(mltrust, bare):
     assert f"sha256:{weights}" in verbose.out
     rows = {row["path"]: row for row in as_json.json()["manifest"]["entries"]}
     assert rows["model.safetensors"]["sha256"] == weights
-    same, verified, told = mltrust.many(
+    same, verified, compared, told, plain, without = mltrust.many(
         [
             ("diff", bare, bare / "mltrust.seal.json"),
             ("verify", bare),
+            ("verify", bare, "--with-sha256"),
             ("seal", bare, "--with-sha256", "--format", "json"),
+            ("seal", bare, "--output", "plain.seal.json"),
+            ("verify", bare, "--seal", "plain.seal.json", "--with-sha256"),
         ]
     )
-    assert (same.code, verified.code) == (0, 0)
+    assert (same.code, verified.code, compared.code, plain.code, without.code) == (0, 0, 0, 0, 2)
+    line = "seal         ok    the sealed SHA-256s are those of the bytes, too: 7 files"
+    assert (line in compared.out, line in verified.out) == (True, False)
+    assert "the seal records no SHA-256 of its files" in without.err
     assert told.json()["sha256_root"] == as_json.json()["statement"]["predicate"]["sha256_root"]
 
 

@@ -202,8 +202,11 @@ def test_signing_again_changes_nothing(mltrust, keys):
     assert first.out.startswith("SIGNED  model")
     before = path.read_bytes()
     assert len(ids(path)) == len(set(ids(path))) == 3  # the halves of the hybrid key are two of the others
-    again, resealed = mltrust.many([["sign", "model", *chosen], [*seal, "--key", keys / "p256"]])
+    as_json = ["sign", "model", *chosen, "--format", "json"]
+    again, told, resealed = mltrust.many([["sign", "model", *chosen], as_json, [*seal, "--key", keys / "p256"]])
     assert (again.code, "those keys signed it before" in again.out) == (0, True)
+    (listed,) = told.json()["seals"]
+    assert (listed["seal"], listed["added"], len(listed["signatures"])) == (SEAL, [], 3)
     assert resealed.code == 0
     assert path.read_bytes() == before
 
@@ -283,7 +286,7 @@ def test_passwords(mltrust, keys):
     wrong.write_bytes(b"\xff\xfe")
     commands = {
         (*generate, "--password-file", wrong, "-o", "new"): "not UTF-8 text",
-        ("sign", "model", "--key", "ssh-agent:ada", "--password-file", right): "password-file is for other keys",
+        ("sign", "model", "--key", "ssh-agent:ada", "--password-file", right): "is not for the key ssh-agent:ada",
         (*generate, "--no-password"): "is there already",
         (*generate, "--no-password", "--password-file", right, "-o", "new"): "error: ",
         (*generate, "-o", "new"): "error: ",
@@ -293,29 +296,53 @@ def test_passwords(mltrust, keys):
     assert not (mltrust.cwd / "new.pub").exists()
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
-@pytest.mark.usefixtures("unmeasured")
-@pytest.mark.parametrize(("second", "code"), [(b"sesame\n", 0), (b"other\n", 2)], ids=["same", "other"])
-def test_a_new_password_is_asked_for_twice(mltrust, second, code):
+def type_in(mltrust, arguments, *typed):
+    """Run a command on a terminal, type each answer when its prompt is there; return the code and the screen."""
     import pty
 
     parent, child = pty.openpty()
-    with mltrust.popen("key", "generate", stdin=child, stdout=child, stderr=child, start_new_session=True) as process:
+    with mltrust.popen(*arguments, stdin=child, stdout=child, stderr=child, start_new_session=True) as process:
         os.close(child)
         screen = b""
-        for prompt, typed in ((b"mltrust.key: ", b"sesame\n"), (b"the same again: ", second)):
+        for prompt, answer in typed:
             while prompt not in screen:
                 screen += os.read(parent, 1024)
-            os.write(parent, typed)
+            os.write(parent, answer)
         try:
             while chunk := os.read(parent, 1024):
                 screen += chunk
         except OSError:  # the terminal is closed
             pass
-        assert process.wait() == code
+        code = process.wait()
     os.close(parent)
+    return code, screen
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+@pytest.mark.usefixtures("unmeasured")
+@pytest.mark.parametrize(("second", "code"), [(b"sesame\n", 0), (b"other\n", 2)], ids=["same", "other"])
+def test_a_new_password_is_asked_for_twice(mltrust, second, code):
+    typed = (b"mltrust.key: ", b"sesame\n"), (b"the same again: ", second)
+    found, screen = type_in(mltrust, ("key", "generate"), *typed)
+    assert found == code
     assert b"sesame" not in screen
     assert (mltrust.cwd / "mltrust.key").exists() is (code == 0)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+@pytest.mark.usefixtures("bare")
+def test_no_bar_is_drawn_over_the_question_for_a_password(mltrust):
+    secret = mltrust.cwd / "secret"
+    secret.write_text("sesame")
+    secret.chmod(0o600)
+    assert mltrust("key", "generate", "--password-file", secret).code == 0
+    prompt = b"the password of mltrust.key: "
+    for given, code in ((b"sesame\n", 0), (b"wrong\n", 2)):
+        found, screen = type_in(mltrust, ("seal", "model", "--no-anchor", "--key", "mltrust.key"), (prompt, given))
+        assert found == code
+        before, _, after = screen.partition(prompt)
+        assert before == b"", "the terminal is left to the question"
+        assert ("━".encode() in after) is (code == 0), "the bar is drawn with the first thing to read"
 
 
 def test_a_private_key_is_neither_sealed_nor_shown(mltrust, keys, new_key):
@@ -339,21 +366,33 @@ def test_a_private_key_is_neither_sealed_nor_shown(mltrust, keys, new_key):
 
 def test_what_is_no_key(mltrust, keys):
     (mltrust.cwd / "junk").write_text("junk")
+    shutil.copy(keys / "ed25519", mltrust.cwd / "loose")
+    (mltrust.cwd / "loose").chmod(0o644)
+    assert mltrust("seal", "model", "--no-anchor").code == 0
+    public, sign = str(keys / "ed25519.pub"), ("sign", "model", "--key")
     commands = {
-        ("seal", "model", "--no-anchor"): 0,
-        ("sign", "model", "--key", "none"): 2,
-        ("sign", "model", "--key", "sshagent:ada"): 2,
-        ("sign", "model", "--key", "junk"): 2,  # others can read it
-        ("sign", "model", "--key", str(keys / "ed25519.pub")): 2,
-        ("sign", "model", "--key", "external:false"): 3,
-        ("sign", "model", "--key", "external:"): 2,
-        ("key", "show", "none"): 2,
-        ("key", "show", "junk"): 3,
-        ("key", "generate", "--no-password", "-o", "no/such/folder"): 3,
+        (*sign, "none"): (2, "hint: Make one with mltrust key generate."),
+        (*sign, "sshagent:ada"): (2, "cannot be read"),
+        (*sign, "junk"): (2, "not a private key"),  # and not: others can read it
+        (*sign, "loose"): (2, "hint: Run: chmod 600 loose"),
+        (*sign, public): (2, "hint: Name the private key"),
+        (*sign, "external:false"): (3, "ended with code 1"),
+        (*sign, "external:"): (2, "names no command"),
+        ("sign", "nothing", *sign[2:], str(keys / "p256")): (3, "no seal at nothing"),
+        ("seal", "model", "--no-anchor", "--identity-token-file", "junk"): (
+            2,
+            "--identity-token-file goes with a --key",
+        ),
+        ("verify", "model", "--certificate-chain", public): (2, "hint: Name the certificates of the authority."),
+        ("verify", "model", "--identity", "a", "--issuer", "b", "--trust-root", "none"): (2, "none: no such file"),
+        ("key", "revoke", "sha256:12"): (2, "sha256:12 is no key id"),
+        ("key", "show", "none"): (2, "cannot be read"),
+        ("key", "show", "junk"): (3, "not a public key"),
+        ("key", "generate", "--no-password", "-o", "no/such/folder"): (3, "cannot be written"),
     }
-    done = mltrust.many(commands)
-    assert [each.code for each in done] == list(commands.values())
-    assert all(each.err.startswith("error: ") for each in done[1:])
+    for done, (code, said) in zip(mltrust.many(commands), commands.values(), strict=True):
+        assert (done.code, said in done.err) == (code, True), done
+        assert done.err.startswith("error: ")
     assert ids(mltrust.cwd / SEAL) == []
 
 

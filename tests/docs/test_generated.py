@@ -123,6 +123,7 @@ def documents(run):
     found["ledger check, anchored"] = run("ledger", "check", "--anchor", "ledger:other", *as_json)
     found["ledger check, not anchored"] = run("ledger", "check", "--anchor", "ledger:nowhere", *as_json)
     found |= of_records(run, *as_json)
+    found |= of_keys(run, *as_json)
     return {name: json.loads(text) for name, text in found.items()}
 
 
@@ -150,6 +151,23 @@ def of_records(run, *as_json):
     (run.folder / "before").mkdir()
     (run.folder / "before/train.jsonl").write_text(text)
     found["rows diff"] = run("diff", "before", "rows", "--preview", *as_json)
+    return found
+
+
+def of_keys(run, *as_json):
+    """Return what commands write of keys and of signatures."""
+    for name, kind in (("ec.key", "p256"), ("ed.key", "ed25519")):
+        run("key", "generate", "--no-password", "--type", kind, "--output", name)
+    (run.folder / "signed").write_text("x")
+    found = {"keys": run("key", "show", "ed.key.pub", *as_json)}
+    found["sealed and signed"] = run("seal", "signed", "--key", "ec.key", "--oms", "signed.sig", *as_json)
+    found["signed"] = run("sign", "signed", "plain", "--key", "ec.key", "--key", "ed.key", *as_json)
+    found["signed seal"] = (run.folder / "signed.seal.json").read_text("utf-8")
+    keys = "--key", "ec.key.pub", "--key", "ed.key.pub"
+    found["verified by keys"] = run("verify", "signed", *keys, *as_json)
+    found["verified as a bundle"] = run("verify", "signed", "--oms", "signed.sig", *keys[:2], *as_json)
+    found["revoked"] = run("key", "revoke", "ed.key.pub", "--reason", "lost", "--list", "revoked.json", *as_json)
+    found["revocations"] = (run.folder / "revoked.json").read_text("utf-8")
     return found
 
 

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -234,6 +235,7 @@ class User:
 
     chain: Chain
     folder: Path
+    batch: Callable
     signer: str | None = None
     talk: Talk = field(default_factory=Talk)
 
@@ -276,6 +278,13 @@ class User:
         assert process.returncode == code, f"{arguments}: {process.returncode}\n{out}\n{err}"
         assert "Traceback" not in err
         return out + err
+
+    def many(self, commands):
+        """Run many commands in one process, for the sake of time, and require their codes; return what each said."""
+        done = self.batch(self.folder.parent, commands, MLTRUST_HOME=str(self.folder))
+        codes = [each.code for each in done]
+        assert codes == list(commands.values()), done
+        return [each.out + each.err for each in done]
 
     def publish(self, *digests, final=True, **settings):
         """Publish and, unless told otherwise, wait until the block is final; return the receipts."""
@@ -361,13 +370,13 @@ def between(serve):
 
 
 @pytest.fixture
-def user(tmp_path, monkeypatch):
+def user(tmp_path, monkeypatch, run_many):
     """Return a function that makes a user of a chain; `number` says whose key signs."""
 
     def make(chain, number=0, name=None):
         variable = f"MLTRUST_TEST_KEY_{number}"
         monkeypatch.setenv(variable, chain.keys[number])
-        return User(chain, tmp_path / (name or f"user{number}"), f"env:{variable}")
+        return User(chain, tmp_path / (name or f"user{number}"), run_many, f"env:{variable}")
 
     return make
 

@@ -28,6 +28,7 @@ def evidence_of(model):
     return receipt["evidence"]
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_seal_anchor_verify(chain, user, model):
     sealer = user(chain).configure()
     deployed = sealer.run("ethereum", "deploy", "--to", "ethereum:local")
@@ -45,6 +46,7 @@ def test_seal_anchor_verify(chain, user, model):
     sealer.run("verify", model, "--anchor", "ethereum:local", code=1)
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_verifying_elsewhere(chain, user, deployed, model, tmp_path):
     sealer = deployed(chain).configure()
     sealer.run("seal", model, "--anchor", "ethereum:local")
@@ -55,32 +57,39 @@ def test_verifying_elsewhere(chain, user, deployed, model, tmp_path):
 
     # With the node up; whose announcement it is has to be said.
     reader = user(chain, name="reader").configure(signer=None)
-    told = reader.run("verify", model, "--anchor", "ethereum:local", code=3)
+    told, verified, stranger = reader.many({named[:-2]: 3, named: 0, (*named[:-1], STRANGER): 1})
     assert "no account is named" in told
     assert "--author ADDRESS" in told
     assert author not in told
-    assert "VERIFIED" in reader.run(*named)
-    assert "whom you do not trust" in reader.run(
-        "verify", model, "--anchor", "ethereum:local", "--author", STRANGER, code=1
-    )
+    assert "VERIFIED" in verified
+    assert "whom you do not trust" in stranger
 
     # With the node down, from the receipt and a block hash; from what was remembered; from nothing.
     chain.stop()
-    assert "given-block" in reader.run(*named, "--trust-block", block)
-    assert "remembered" in reader.run(*named)
     newcomer = user(chain, name="newcomer").configure(signer=None)
-    assert "given-block" in newcomer.run(*named, "--trust-block", block)
-    assert "--trust-block" in newcomer.run(*named, code=3)
+    given, remembered = reader.many({(*named, "--trust-block", block): 0, named: 0})
+    assert "given-block" in given
+    assert "remembered" in remembered
     assert "nobody was asked" in user(chain, name="third").configure(signer=None, rpc=[]).run(*named, code=3)
 
-    # Somebody else's: of another account, contract, chain or block.
+    # The last five are somebody else's: of another account, contract, chain or block.
     wrong = ("verify", model, "--anchor", "ethereum:local", "--trust-block", block)
-    assert "whom you do not trust" in newcomer.run(*wrong, "--author", STRANGER, code=1)
-    assert "of contract" in newcomer.run(*wrong, "--author", author, "--contract", STRANGER, code=1)
     elsewhere = ("verify", model, "--anchor", "ethereum:sepolia")
-    assert f"of chain {chain.chain_id}, not 11155111" in newcomer.run(*elsewhere, "--author", author, code=1)
-    assert "no account is named" in newcomer.run(*elsewhere, code=3)
-    newcomer.run(*named, "--trust-block", "0x" + "11" * 32, code=3)
+    given, unknown, account, contract, other_chain, unnamed, _ = newcomer.many({
+        (*named, "--trust-block", block): 0,
+        named: 3,
+        (*wrong, "--author", STRANGER): 1,
+        (*wrong, "--author", author, "--contract", STRANGER): 1,
+        (*elsewhere, "--author", author): 1,
+        elsewhere: 3,
+        (*named, "--trust-block", "0x" + "11" * 32): 3,
+    })  # fmt: skip
+    assert "given-block" in given
+    assert "--trust-block" in unknown
+    assert "whom you do not trust" in account
+    assert "of contract" in contract
+    assert f"of chain {chain.chain_id}, not 11155111" in other_chain
+    assert "no account is named" in unnamed
 
 
 def test_nothing_stored_and_no_node(chain, user, deployed, model):
@@ -113,12 +122,19 @@ def test_a_receipt_that_is_lost_is_found_on_the_chain(chain, user, deployed, mod
 def test_status_and_resume(anvil, deployed, model, tmp_path):
     sealer = deployed(anvil).configure(timeout=0)
     anvil.rpc("evm_setAutomine", False)
-    assert "in no block after 0 s" in sealer.run("seal", model, "--anchor", "ethereum:local", code=3)
+    sent, listed, waiting, bumped, told = sealer.many({
+        ("seal", model, "--anchor", "ethereum:local"): 3,
+        ("ethereum", "status"): 0,
+        ("ethereum", "resume"): 3,
+        ("ethereum", "resume", "--bump"): 3,
+        ("ethereum", "status", "--to", "ethereum:local", "--format", "json"): 0,
+    })  # fmt: skip
+    assert "in no block after 0 s" in sent
     assert not (model / "mltrust.seal.json").exists()
-    assert "nonce 1  sent  1 digest" in sealer.run("ethereum", "status")
-    assert "hint: Nothing is lost" in sealer.run("ethereum", "resume", code=3)
-    assert "replacing transaction" in sealer.run("ethereum", "resume", "--bump", code=3)
-    told = json.loads(sealer.run("ethereum", "status", "--to", "ethereum:local", "--format", "json"))
+    assert "nonce 1  sent  1 digest" in listed
+    assert "hint: Nothing is lost" in waiting
+    assert "replacing transaction" in bumped
+    told = json.loads(told)
     schema = json.loads((Path(__file__).parents[2] / "docs/schemas/ethereum-status.schema.json").read_text())
     Draft202012Validator(schema).validate(told)
     (batch,) = [each for each in told["transactions"] if each["purpose"] == "anchor"]
@@ -126,12 +142,16 @@ def test_status_and_resume(anvil, deployed, model, tmp_path):
 
     sealer.run("seal", model, "--no-anchor")  # what was to be sealed with the receipt
     anvil.mine(4)
-    assert "1 seal with ethereum:local receipts" in sealer.run("ethereum", "resume")
-    assert "VERIFIED" in sealer.run("verify", model, "--anchor", "ethereum:local")
+    resumed, verified = sealer.many({
+        ("ethereum", "resume"): 0,
+        ("verify", model, "--anchor", "ethereum:local"): 0,
+    })  # fmt: skip
+    assert "1 seal with ethereum:local receipts" in resumed
+    assert "VERIFIED" in verified
     assert sealer.run("ethereum", "resume") == ""
     anvil.stop()
-    assert "nonce 1  final  1 digest" in sealer.run("ethereum", "status", code=3)
-    sealer.run("ethereum", "resume", code=3)
+    listed, _ = sealer.many({("ethereum", "status"): 3, ("ethereum", "resume"): 3})
+    assert "nonce 1  final  1 digest" in listed
 
 
 def test_a_seal_that_went_or_changed_is_left_alone(anvil, deployed, tmp_path):

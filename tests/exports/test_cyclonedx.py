@@ -54,6 +54,7 @@ def hashes(component):
     return {each["alg"]: each["content"] for each in component.get("hashes", ())}
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_a_model_by_the_command(model_folder, sealed, exported):
     predicate = sealed(model_folder, "--with-sha256", "--no-anchor", "--annotation", "license=apache-2.0")
     document = read(exported("cyclonedx", "a.seal.json"))
@@ -80,6 +81,7 @@ def test_a_model_by_the_command(model_folder, sealed, exported):
     assert "timestamp" not in document["metadata"]
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_a_dataset_by_the_command(fill_dataset, sealed, exported, tmp_path):
     folder = fill_dataset(tmp_path / "rows")
     sealed(folder, "--no-anchor")

@@ -117,6 +117,7 @@ def test_a_model_by_the_command(model_folder, sealed, exported):
         assert hashes(file) == whole
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_a_dataset_by_the_command(fill_dataset, sealed, exported, tmp_path):
     folder = fill_dataset(tmp_path / "rows")
     sealed(folder, "--no-anchor")

@@ -177,7 +177,7 @@ ONE = {"a": b"x"}
         (bundle(statement(how={"ignore_paths": ["/"]})), "plain relative path"),
         (bundle(statement(how={"ignore_paths": ["/etc"]})), "plain relative path"),
         (bundle(statement(how={"ignore_paths": ["a/"]})), "plain relative path"),
-        (bundle(statement(how={"ignore_paths": ["x"] * 2**17})), "more than 65536 values"),
+        (bundle(statement(how={"ignore_paths": ["x"] * 2**17})), "more than 65792 values"),
         (bundle(statement(how={"ignore_paths": ".git"})), "serialization"),
         (bundle(statement(how={"allow_symlinks": "false"})), "serialization"),
         (bundle(statement(how={"method": "shards", "shard_size": 10})), "its method is 'shards'"),
@@ -254,6 +254,34 @@ def test_without_a_word_on_what_was_left_out_it_is_what_oms_leaves_out(verify):
     assert [change.name for change in added.changes] == ["deep/.git/config"]
     assert added.verdict == "failed"
     assert verify(bundle(said), {}, exclude=["/deep/.git"]).verdict == "verified"
+
+
+@pytest.mark.parametrize("ignored", [None, [], [".git"]])
+def test_what_belongs_to_git_is_left_out_unless_it_is_signed(verify, ignored):
+    theirs = {".git/config": b"1", ".gitattributes": b"2", ".github/a": b"3", ".gitignore": b"4"}
+    report = verify(bundle(statement(how={"ignore_paths": ignored})), {**FILES, **theirs})
+    assert report.verdict == "verified"
+    assert report.scope.left_out == (".git", ".gitattributes", ".github", ".gitignore")
+    signed = {**FILES, ".gitattributes": b"2", ".github/a": b"3"}
+    said = bundle(statement(signed, how={"ignore_paths": ignored}))
+    report = verify(said, {})
+    assert (report.verdict, report.scope.left_out) == ("verified", (".git", ".gitignore"))
+    report = verify(said, {".gitattributes": b"*", ".github/b": b"5"})
+    assert {(each.kind, each.name) for each in report.changes} == {
+        ("changed", ".gitattributes"),
+        ("added", ".github/b"),
+    }
+
+
+def test_what_a_killed_write_left_is_named_not_checked(verify):
+    left = {".mltrust-tmp-0123": b"half"}
+    report = verify(bundle(), {**FILES, **left})
+    assert (report.verdict, report.scope.left_out) == ("verified", (".mltrust-tmp-0123",))
+    assert verify(bundle(statement({**FILES, **left}))).verdict == "verified", "it was signed"
+    report = verify(bundle(statement({**FILES, **left})), {".mltrust-tmp-0123": b"other"})
+    assert [each.name for each in report.changes] == [".mltrust-tmp-0123"]
+    deep = verify(bundle(), {"deep/.mltrust-tmp-0": b""})
+    assert "deep/.mltrust-tmp-0" in {each.name for each in deep.changes}
 
 
 def test_a_size_that_nobody_states_is_not_made_up(verify):

@@ -11,11 +11,14 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 
 from mltrust.core.dsse import Signature, pae
+from mltrust.core.public_key import part_of
 from mltrust.core.revocations import Revocation, Revocations
 from mltrust.errors import FormatError, UsageError
 from mltrust.interfaces import Trust, TrustedKey, TrustedSigner
 from mltrust.operations.signatures import Anchored, judge
+from mltrust.signers import certificate
 from mltrust.signers.certificate import CertificateVerifier
+from mltrust.signers.chain import paths_up
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 PAYLOAD = b'{"_type":"https://in-toto.io/Statement/v1"}'
@@ -310,11 +313,28 @@ def test_a_seal_can_be_signed_with_a_certificate(root, model_folder, seal_folder
     assert verify_folder(model_folder, seal, trust).verdict == "failed"
 
 
-def test_the_key_of_a_signer_can_be_revoked(root):
-    leaf = Certified("leaf", root, SIGNER)
+def test_every_key_from_a_signer_to_the_root_can_be_revoked(root):
+    lower = Certified("lower", higher := Certified("higher", root))
+    path = (Certified("leaf", lower, SIGNER), lower, higher, root)
+    signed = [signature(*path)]
     verifier = CertificateVerifier("roots.pem", root.pem, lambda: NOW)
-    found = verifier.confirm(PAYLOAD, [signature(leaf)])
-    revoked = Revocations.of([Revocation(key=found.voice, since="2026-05-01T00:00:00Z", reason="stolen")])
-    signer = TrustedSigner("acme", [TrustedKey(verifier)])
-    assert judge(signer, PAYLOAD, [signature(leaf)], Anchored(), revoked).state == "revoked"
-    assert judge(signer, PAYLOAD, [signature(leaf)], Anchored(), Revocations()).outcome == "pass"
+    found, signer = verifier.confirm(PAYLOAD, signed), TrustedSigner("acme", [TrustedKey(verifier)])
+    ids = [part_of(each.key.public_key(), each.name.rfc4514_string()).id for each in path]
+    assert (found.voice, *found.certified_by) == tuple(ids)
+    for id_ in ids:
+        revoked = Revocations.of([Revocation(key=id_, since="2026-05-01T00:00:00Z", reason="stolen")])
+        assert judge(signer, PAYLOAD, signed, Anchored(), revoked).state == "revoked"
+        assert judge(signer, PAYLOAD, signed, Anchored(NOW.replace(month=4)), revoked).outcome == "pass"
+    assert judge(signer, PAYLOAD, signed, Anchored(), Revocations()).outcome == "pass"
+
+
+def test_one_chain_is_walked_once_however_many_bear_it(root, monkeypatch):
+    walked = []
+    monkeypatch.setattr(certificate, "paths_up", lambda *given: walked.append(given) or paths_up(*given))
+    middle, stranger = Certified("middle", root), Certified("stranger", extensions=SIGNER)
+    good = signature(Certified("leaf", middle, SIGNER), middle)
+    false = good.model_copy(update={"sig": signature(stranger).sig})
+    assert confirm([false] * 62 + [signature(stranger), good], root).outcome == "pass"
+    assert len(walked) == 2
+    assert confirm([signature(stranger)] * 64, root).state == "untrusted"
+    assert len(walked) == 3

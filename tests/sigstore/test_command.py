@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import pty
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -23,13 +24,14 @@ main()
 
 
 @pytest.fixture
-def mltrust(tmp_path, fill_model, run_installed):
+def mltrust(tmp_path, fill_model, run_installed, run_many):
     fill_model(tmp_path / "model")
+    environment = {"MLTRUST_HOME": str(tmp_path / "home"), "NO_COLOR": "1", "COLUMNS": "400"}
 
     def run(*arguments):
-        return run_installed(tmp_path, *arguments, MLTRUST_HOME=str(tmp_path / "home"), NO_COLOR="1", COLUMNS="400")
+        return run_installed(tmp_path, *arguments, **environment)
 
-    run.folder = tmp_path
+    run.folder, run.many = tmp_path, lambda commands: run_many(tmp_path, commands, **environment)
     return run
 
 
@@ -46,40 +48,41 @@ def trusting(here):
 def test_sealed_and_verified_without_a_key(mltrust, here, signing, trusting):
     done = mltrust("seal", "model", "--no-anchor", *signing)
     assert (done.code, done.err) == (0, f"Signed as alice@example.org, known to {here.url}\n")
-    done = mltrust("verify", "model", *trusting)
+    shutil.copytree(mltrust.folder / "model", mltrust.folder / "changed")
+    (mltrust.folder / "changed" / "config.json").write_text("{}")
+    verify = ["verify", *trusting]
+    commands = [[*verify, "model"], [*verify, "model", "--format", "json"], [*verify, "changed"]]
+    done, report, changed = mltrust.many(commands)
     assert done.code == 0, done
     assert f"signed by alice@example.org, known to {here.url}, not later than 20" in done.out
     assert f"trusted: {here.root}" in done.out
-    report = mltrust("verify", "model", *trusting, "--format", "json").json()
-    [check] = [each for each in report["checks"] if each["kind"] == "signature"]
+    [check] = [each for each in report.json()["checks"] if each["kind"] == "signature"]
     assert (check["state"], check["kinds"], check["level"]) == ("verified", ["sigstore"], f"sigstore: {here.root}")
-    (mltrust.folder / "model" / "config.json").write_text("{}")
-    assert mltrust("verify", "model", *trusting).code == 1
+    assert changed.code == 1
 
 
 def test_whoever_is_not_named_does_not_vouch(mltrust, here, signing, trusting):
-    mltrust("seal", "model", "--no-anchor", *signing)
-    for wrong in (
-        ("--identity", "bob@example.org"),
-        ("--issuer", "https://example.org"),
-        ("--trust-root", here.config),
-    ):
-        place = trusting.index(wrong[0])
-        done = mltrust("verify", "model", *trusting[:place], *wrong, *trusting[place + 2 :])
-        assert done.code == (0 if wrong[1] == here.config else 1), "a configuration holds the root as well"
-    assert mltrust("verify", "model", *trusting[:4]).code == 1, "the public instance knows nothing of this one"
-    assert mltrust("verify", "model", *trusting[:2]).code == 2
-    assert mltrust("verify", "model", *trusting[:4], "--trust-root", "none.json").code == 2
+    expected = {
+        ("--identity", "bob@example.org", *trusting[2:]): 1,
+        (*trusting[:2], "--issuer", "https://example.org", *trusting[4:]): 1,
+        (*trusting[:4], "--trust-root", here.config): 0,  # a configuration holds the root as well
+        trusting[:4]: 1,  # the public instance knows nothing of this one
+        trusting[:2]: 2,
+        (*trusting[:4], "--trust-root", "none.json"): 2,
+    }
+    seal = ["seal", "model", "--no-anchor", *signing]
+    sealed, *verified = mltrust.many([seal, *(["verify", "model", *each] for each in expected)])
+    assert sealed.code == 0
+    assert [done.code for done in verified] == list(expected.values())
 
 
 def test_a_seal_is_signed_later_by_somebody_else_as_well(mltrust, here, signing, trusting):
-    mltrust("seal", "model", "--no-anchor", *signing)
-    bob = here.token_file("bob@example.org")
-    assert mltrust("sign", "model", *signing[:3], bob).code == 0
+    commands = [["seal", "model", "--no-anchor", *signing]]
+    commands += [["sign", "model", *signing[:3], here.token_file("bob@example.org")]]
+    commands += [["verify", "model", "--identity", f"{who}@example.org", *trusting[2:]] for who in ("alice", "bob")]
+    assert [done.code for done in mltrust.many(commands)] == [0] * 4
     seal = json.loads((mltrust.folder / "model" / "mltrust.seal.json").read_text())
     assert [sorted(each) for each in seal["signatures"]] == [["keyid", "sig", "verificationMaterial"]] * 2
-    for who in ("alice", "bob"):
-        assert mltrust("verify", "model", "--identity", f"{who}@example.org", *trusting[2:]).code == 0
 
 
 def test_a_token_is_for_nobody_else(mltrust, here, signing):
@@ -88,6 +91,7 @@ def test_a_token_is_for_nobody_else(mltrust, here, signing):
     assert not (mltrust.folder / "model" / "mltrust.seal.json").exists()
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_without_the_extra_the_command_says_what_to_install(mltrust, here, signing, trusting):
     def run(*arguments):
         command = [sys.executable, "-c", HIDDEN, *map(str, arguments)]
@@ -104,6 +108,7 @@ def test_without_the_extra_the_command_says_what_to_install(mltrust, here, signi
     assert (code, "pip install 'mltrust[sigstore]'" in said, "INCONCLUSIVE" in said) == (3, True, True)
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_on_a_terminal_the_user_consents_and_logs_in(mltrust, here, trusting):
     mltrust("seal", "model", "--no-anchor")
 
@@ -138,12 +143,16 @@ def test_on_a_terminal_the_user_consents_and_logs_in(mltrust, here, trusting):
 
 
 def test_a_bundle_that_model_signing_reads(mltrust, here, signing, trusting):
-    mltrust("seal", "model", "--no-anchor", "--with-sha256", *signing)
-    assert mltrust("export", "oms", "model", "--output", "model.sig", *signing).code == 0
+    verify = ["verify", "model", "--oms", "model.sig"]
+    commands = [
+        ["seal", "model", "--no-anchor", "--with-sha256", *signing],
+        ["export", "oms", "model", "--output", "model.sig", *signing],
+        [*verify, *trusting],
+        [*verify, "--identity", "bob@example.org", *trusting[2:]],
+    ]
+    assert [done.code for done in mltrust.many(commands)] == [0, 0, 0, 1]
     bundle = read_bundle((mltrust.folder / "model.sig").read_bytes(), "model.sig")
     assert here.verifier().confirm(bundle.payload, bundle.signatures).outcome is Outcome.PASS
-    assert mltrust("verify", "model", "--oms", "model.sig", *trusting).code == 0
-    assert mltrust("verify", "model", "--oms", "model.sig", "--identity", "bob@example.org", *trusting[2:]).code == 1
     for who, code in (("alice", 0), ("bob", 1)):
         done = _peer(
             mltrust.folder, "verify", "sigstore", "model", "--signature", "model.sig", "--trust_config", here.config,
@@ -159,12 +168,12 @@ def test_a_bundle_that_model_signing_wrote(mltrust, here, trusting):
         "--identity_token", token,
     )  # fmt: skip
     assert done.returncode == 0, done
-    assert mltrust("verify", "model", "--oms", "model.sig", *trusting).code == 0
     document = json.loads((mltrust.folder / "model.sig").read_text())
     payload = base64.b64decode(document["dsseEnvelope"]["payload"]).replace(b"config.json", b"Config.json")
     document["dsseEnvelope"]["payload"] = base64.b64encode(payload).decode()
-    (mltrust.folder / "model.sig").write_text(json.dumps(document))
-    assert mltrust("verify", "model", "--oms", "model.sig", *trusting).code == 1
+    (mltrust.folder / "changed.sig").write_text(json.dumps(document))
+    verify = ["verify", "model", *trusting, "--oms"]
+    assert [done.code for done in mltrust.many([[*verify, each] for each in ("model.sig", "changed.sig")])] == [0, 1]
 
 
 def _peer(folder, *arguments):

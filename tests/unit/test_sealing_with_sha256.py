@@ -15,8 +15,10 @@ from safetensors.numpy import save_file
 from mltrust import api
 from mltrust.core.bundle import Bundle
 from mltrust.core.leaf import Kind, Leaf
+from mltrust.core.manifest import Manifest
 from mltrust.core.merkle import Tree
-from mltrust.core.report import Verdict
+from mltrust.core.names import count
+from mltrust.core.report import Outcome, Verdict
 from mltrust.disk.digest_cache import DigestCache
 from mltrust.disk.git_lfs import uses_git_lfs
 from mltrust.engines.remembering import GUARD_NS
@@ -24,6 +26,7 @@ from mltrust.errors import FormatError, SealError, UsageError
 from mltrust.interfaces import Trust
 
 ALONE = Trust(content_only=True)
+POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:{}\nsize {}\n"
 
 
 @pytest.fixture(scope="module")
@@ -148,6 +151,59 @@ class TestEditedSeals:
         for row in document["manifest"]["entries"]:
             row["sha256"] = sha256_of(folder / row["path"]).hex()
         assert self.verdict(folder, document) is Verdict.FAILED
+
+
+class TestFalseSha256s:
+    """A sealer who states SHA-256s that are not those of the bytes contradicts nobody who does not compute them."""
+
+    @pytest.fixture
+    def seal(self, folder, suite, false):
+        bundle = api.seal(folder, suite=suite, with_sha256=True).bundle
+        entries = (each._replace(sha256=b"!" * 32) if each.path in false else each for each in bundle.manifest.entries)
+        manifest = Manifest.of(entries)
+        predicate = {**bundle.statement.predicate, "sha256_root": manifest.sha256_root.hex()}
+        statement = bundle.statement.model_copy(update={"predicate": predicate})
+        (folder / "mltrust.seal.json").write_bytes(Bundle(statement, manifest).to_json())
+        return folder
+
+    def compared(self, folder, **options):
+        report = api.verify(folder, trust=ALONE, with_sha256=True, **options)
+        (check,) = (check for check in report.checks if check.name == "sha256")
+        return report.verdict, check
+
+    @pytest.mark.parametrize(
+        ("suite", "false"),
+        [("blake3", ("large", "m.safetensors", "rows.csv")), ("sha256", ("m.safetensors",))],
+    )
+    def test_they_are_found_where_that_is_asked_for(self, seal, false):
+        assert api.verify(seal, trust=ALONE).verdict is Verdict.VERIFIED
+        verdict, check = self.compared(seal)
+        assert (verdict, check.names) == (Verdict.FAILED, false)
+        assert check.summary == f"the seal states a false SHA-256 of {count(len(false), 'file')}: {', '.join(false)}"
+
+    @pytest.mark.parametrize("suite", ["blake3", "sha256"])
+    def test_true_ones_pass_and_what_is_not_here_is_no_pass(self, folder, suite):
+        api.seal(folder, suite=suite, with_sha256=True)
+        verdict, check = self.compared(folder)
+        assert (verdict, check.outcome) == (Verdict.VERIFIED, Outcome.PASS)
+        assert f"those of the bytes, too: {len(files_in(folder))} files" in check.summary
+        large = sha256_of(folder / "large").hex(), (folder / "large").stat().st_size
+        (folder / "large").unlink()
+        (folder / "large").write_text(POINTER.format(*large))
+        assert api.verify(folder, trust=ALONE).verdict is Verdict.VERIFIED, "a pointer that matches"
+        verdict, check = self.compared(folder)
+        assert (verdict, check.outcome) == (Verdict.INCONCLUSIVE, Outcome.UNCHECKED)
+        assert "of 1 sealed file could not be compared" in check.summary
+        for each in ("rows.jsonl.gz", "m.safetensors"):  # malformed, so read as a whole
+            (folder / each).unlink()
+            (folder / each).write_bytes(b"no such thing")
+        verdict, check = self.compared(folder)
+        assert (verdict, check.outcome) == (Verdict.FAILED, Outcome.UNCHECKED)
+
+    def test_a_seal_without_any_is_refused(self, folder):
+        api.seal(folder, with_sha256=False)
+        with pytest.raises(UsageError, match="records no SHA-256"):
+            self.compared(folder)
 
 
 class TestDigestCache:

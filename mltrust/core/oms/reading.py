@@ -18,11 +18,10 @@ from mltrust.core.canonical import Json
 from mltrust.core.digest import BLAKE3, SHA256, Suite, parse_hex
 from mltrust.core.model import first_surprise
 from mltrust.core.names import check_path, check_text
-from mltrust.core.oms.statement import PREDICATE_TYPE, Serialization
+from mltrust.core.oms.statement import MAX_IGNORED, MAX_RESOURCES, PREDICATE_TYPE, Serialization
 from mltrust.errors import FormatError, UnreadableError
 
 OLD_PREDICATE_TYPE = "https://model_signing/Digests/v0.1"
-MAX_RESOURCES = 1_000_000
 SINGLE = "."
 """What signers call the one file of a model that is a file."""
 
@@ -111,7 +110,7 @@ def _read_old(subjects: Sequence[Mapping[str, Json]], where: str) -> OmsStatemen
 
 def _serialization(value: Json, where: str) -> Serialization:
     text = json.dumps(value).encode("ascii")
-    canonical.check_bounds(text, where, canonical.MAX_DEPTH, 2**16)  # each may be a costly surprise
+    canonical.check_bounds(text, where, canonical.MAX_DEPTH, MAX_IGNORED + 2**8)  # each may be a costly surprise
     try:
         how = Serialization.model_validate_json(text)
     except ValidationError as error:

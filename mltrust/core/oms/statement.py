@@ -18,6 +18,10 @@ PREDICATE_TYPE = "https://model_signing/signature/v1.0"
 GIT_PATHS = (".git", ".gitattributes", ".github", ".gitignore")
 """What OMS leaves out at the top of every model, signed or not (section 6.2)."""
 
+MAX_RESOURCES = 1_000_000
+MAX_IGNORED = 2**16
+"""How many paths a bundle may say were left out."""
+
 _Word = Annotated[str, Field(min_length=1, max_length=64)]
 _Path = Annotated[str, Field(min_length=1, max_length=4096)]
 

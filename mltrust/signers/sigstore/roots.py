@@ -90,8 +90,10 @@ def _from_file(file: Path) -> "TrustedRoot":
 def _text(file: Path) -> str:
     try:
         return read_document(file, MAX_CONFIG_BYTES).decode()
-    except (UnreadableError, UnicodeDecodeError) as error:
-        raise UsageError(f"Sigstore configuration: {file}: {reason(error)}", hint=_HINT) from error
+    except UnreadableError as error:
+        raise UsageError(f"Sigstore configuration: {error}", hint=_HINT) from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"Sigstore configuration: {file}: not UTF-8 text", hint=_HINT) from error
 
 
 @contextmanager
