@@ -47,7 +47,7 @@ def erase(
 
     A tombstone is signed, if you name a key, published, and kept beside the seal; the salts are overwritten, and the
     rows are taken out of the file. Numbers are those of the sealed file, also after earlier erasures. If it is
-    interrupted, run it again; so you add a signature or an anchor later, too.
+    interrupted, run it again, with the same reason; so you add a signature or an anchor later, too.
 
     Rows are taken out of JSONL, CSV and TSV files that are not compressed. Of all others, write the file without the
     rows to another place, and name it with --rewritten.

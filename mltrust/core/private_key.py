@@ -143,14 +143,25 @@ def refuse_public(data: bytes, where: str) -> None:
         raise UsageError(f"{where}: a public key, where a private one is needed", hint=hint)
 
 
+def unpanicked(load: Callable[..., object], data: bytes, password: bytes | None) -> object:
+    """Load a private key by the library's `load`; where that panics, it is a `ValueError` as for all damaged keys."""
+    try:
+        return load(data, password)
+    except BaseException as error:
+        # The library's panics are no `Exception`, and have a type that cannot be imported; so does a short IV end.
+        if type(error).__name__ != "PanicException":
+            raise
+        raise ValueError("the library cannot load it") from error
+
+
 def _loaded(load: Callable[..., object], data: bytes, where: str, secret: Callable[[], str]) -> object:
     try:
         try:
-            return load(data, None)
+            return unpanicked(load, data, None)
         except TypeError:  # it is encrypted
             given = secret().encode()
         try:
-            return load(data, given)
+            return unpanicked(load, data, given)
         except DAMAGED as error:
             raise UsageError(f"{where}: the password is wrong, or the key is damaged") from error
     except UnsupportedAlgorithm as error:

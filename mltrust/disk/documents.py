@@ -27,8 +27,13 @@ else:
 
 def read_document(path: Path, limit: int) -> bytes:
     """Return the content of a regular file of at most `limit` bytes; never block, never read endlessly."""
+    return read_with_status(path, limit)[0]
+
+
+def read_with_status(path: Path, limit: int) -> tuple[bytes, os.stat_result]:
+    """Return what `read_document` does, and the status of that very file, whatever is under its name by now."""
     with _opened(path, limit) as (opened, status):
-        return opened.read(status.st_size)  # `limit` would be asked of the memory at once
+        return opened.read(status.st_size), status  # `limit` would be asked of the memory at once
 
 
 @contextmanager
@@ -120,6 +125,26 @@ def write_new(path: Path, data: bytes | Iterable[bytes], mode: int = 0o666, *, d
             sync(handle)
     finally:
         os.close(handle)
+
+
+def write_new_whole(path: Path, data: bytes, mode: int = 0o666) -> None:
+    """Write a file as `write_new` does, so that a kill at any instant leaves all of it, or nothing under its name.
+
+    It is written beside, under a name that starts with `TEMP_PREFIX`, and linked: that never takes the place of a file.
+    A file system without links gets it in place.
+    """
+    temporary = path.with_name(TEMP_PREFIX + secrets.token_hex(8))
+    try:
+        write_new(temporary, data, mode)
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            raise
+        except OSError:
+            write_new(path, data, mode)
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def write_all(handle: int, data: bytes) -> None:

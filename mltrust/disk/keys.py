@@ -23,8 +23,9 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from mltrust.core.note import Signer
+from mltrust.core.private_key import unpanicked
 from mltrust.disk import state
-from mltrust.disk.documents import read_document
+from mltrust.disk.documents import read_with_status
 from mltrust.errors import AnchorError, UnreadableError, UsageError
 
 _OWN = "own"
@@ -111,14 +112,15 @@ def read_private(file: Path, password: Callable[[], str] | None = None) -> Ed255
         UsageError: Others can read the key.
         AnchorError: The file is not an Ed25519 private key, or the password is wrong.
     """
-    pem = state.read(file, _MAX_KEY_BYTES)
-    if pem is None:
+    found = state.read_with_status(file, _MAX_KEY_BYTES)
+    if found is None:
         return None
-    refuse_readable_by_others(file, "signing key")
+    pem, status = found
+    refuse_readable_by_others(file, status, "signing key")
     encrypted = password is not None and b"ENCRYPTED" in pem
     secret = password().encode() if password is not None and encrypted else None
     try:
-        private = load_pem_private_key(pem, password=secret)
+        private = unpanicked(load_pem_private_key, pem, secret)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         what = "the password is wrong, or it is damaged" if encrypted else "not a private key in PEM"
         raise AnchorError(f"{file}: {what}", hint=_RESTORE) from error
@@ -127,19 +129,20 @@ def read_private(file: Path, password: Callable[[], str] | None = None) -> Ed255
     return private
 
 
-def refuse_readable_by_others(file: Path, what: str) -> None:
-    """Raise a `UsageError` if others than its owner can read a file; `what` says what is in it."""
-    with state.doing(f"look at {file}"):
-        mode = file.stat().st_mode
-    if os.name == "posix" and mode & _OTHERS:
+def refuse_readable_by_others(file: Path, status: os.stat_result, what: str) -> None:
+    """Raise a `UsageError` if others than its owner can read a file; `what` says what is in it.
+
+    The `status` is that of the file which was read: under its name another one may stand by now.
+    """
+    if os.name == "posix" and status.st_mode & _OTHERS:
         raise UsageError(f"{file}: others can read this {what}", hint=f"Run: chmod 600 {shlex.quote(str(file))}")
 
 
 def read_password(file: Path) -> str:
     """Return the password in a file, without a line break at its end; `UsageError` if others can read it, too."""
     try:
-        data = read_document(file, _MAX_PASSWORD_BYTES)
-        refuse_readable_by_others(file, "password")
+        data, status = read_with_status(file, _MAX_PASSWORD_BYTES)
+        refuse_readable_by_others(file, status, "password")
     except UnreadableError as error:
         raise UsageError(f"password file: {error}") from error
     try:

@@ -1,12 +1,13 @@
 """Private key files of the user: read where others cannot, and written once."""
 
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 from mltrust.core.private_key import PrivateKey, read_private_key, refuse_public
 from mltrust.core.public_key import MAX_KEY_BYTES
-from mltrust.disk.documents import read_document, sync_folder, write_new
+from mltrust.disk.documents import read_with_status, sync_folder, write_new_whole
 from mltrust.disk.keys import refuse_readable_by_others
 from mltrust.errors import FormatError, UnreadableError, UsageError, WriteError
 
@@ -23,18 +24,22 @@ def read(path: Path, password: Callable[[], str]) -> PrivateKey:
         UsageError: It is not there, others can read it, or what `read_private_key` raises.
         FormatError: It is not a private key, or damaged.
     """
-    data = read_key_file(path)
+    data, status = _read(path)
     refuse_public(data, str(path))
     if b"PRIVATE KEY-----" not in data and not data.startswith(_DER):
         raise UsageError(f"{path}: not a private key in PEM, DER or OpenSSH form", hint=_MAKE)
-    refuse_readable_by_others(path, "private key")
+    refuse_readable_by_others(path, status, "private key")
     return read_private_key(data, str(path), password)
 
 
 def read_key_file(path: Path) -> bytes:
     """Return what is in a key file, private or public; `UsageError` if it is not there."""
+    return _read(path)[0]
+
+
+def _read(path: Path) -> tuple[bytes, os.stat_result]:
     try:
-        return read_document(path, MAX_KEY_BYTES)
+        return read_with_status(path, MAX_KEY_BYTES)
     except FormatError:
         raise
     except UnreadableError as error:
@@ -54,7 +59,7 @@ def write(path: Path, key: PrivateKey, password: str | None, random: Callable[[i
     """Write a private key that only its owner can read, and its public key beside it; return where that is.
 
     Nothing is ever overwritten: a `UsageError`. The private key comes last, so that none is there without its other
-    half.
+    half; whatever is under its name is a whole key.
     """
     public = refuse_there(path)
     made: list[Path] = []
@@ -76,7 +81,7 @@ def write(path: Path, key: PrivateKey, password: str | None, random: Callable[[i
 def _write(file: Path, data: bytes, mode: int, made: list[Path]) -> None:
     made.append(file)
     try:
-        write_new(file, data, mode)
+        write_new_whole(file, data, mode)
     except FileExistsError as error:  # somebody else's, made just now
         made.remove(file)
         raise _there(file) from error

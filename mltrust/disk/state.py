@@ -43,6 +43,12 @@ def doing(what: str) -> Iterator[None]:
 
 def read(path: Path, limit: int) -> bytes | None:
     """Return the content of a regular file of at most `limit` bytes; None if there is none."""
+    found = read_with_status(path, limit)
+    return None if found is None else found[0]
+
+
+def read_with_status(path: Path, limit: int) -> tuple[bytes, os.stat_result] | None:
+    """Return what `read` does, and the status of that very file, whatever is under its name by now."""
     with doing(f"read {path}"):
         try:
             descriptor = os.open(path, os.O_RDONLY | _FLAGS)
@@ -54,7 +60,7 @@ def read(path: Path, limit: int) -> bytes | None:
                 raise AnchorError(f"could not read {path}: not a regular file")
             if found.st_size > limit:
                 raise AnchorError(f"could not read {path}: larger than {limit} bytes")
-            return file.read(found.st_size)
+            return file.read(found.st_size), found
 
 
 def status(path: Path) -> os.stat_result | None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from mltrust.core.bundle import Bundle
 from mltrust.core.leaf import Leaf
-from mltrust.core.names import count
+from mltrust.core.names import count, shown
 from mltrust.disk.salts import KeptSalts, erase_salts
 from mltrust.errors import SealError, UsageError
 from mltrust.interfaces import Anchor, Means, Signer, Submission
@@ -56,7 +56,8 @@ def erase(sealed: BlindedArtifact, wanted: Wanted, word: Word, means: Means) -> 
     """Erase records, or finish what was begun; return the tombstone.
 
     1. Signers open their keys. The seal must be whole, its salts here, and its tombstones must not contradict it.
-    2. An erasure of just these records that was begun is taken up again; any other that was not finished comes first.
+    2. An erasure of just these records, for just this reason, that was begun is taken up again; any other that was not
+       finished comes first.
     3. The file must hold the sealed records: the hashes of the leaves come from it, or else from that tombstone.
     4. The file without the records is written beside it, under a name of ours, and must lead to the sealed root.
     5. The tombstone is signed by every signer, published through every anchor, then written.
@@ -125,12 +126,21 @@ def _begun(sealed: BlindedArtifact, leaf: Leaf, wanted: Wanted) -> Tombstone | N
         predicate = read_erasure(tombstone.statement)
         here = set(tombstone.erased) if predicate.file == leaf.name else set()
         if here == indexes:
-            if wanted.reason not in (None, predicate.reason):
-                raise UsageError("they were erased for another reason", hint=f"Stated is: {predicate.reason!a}")
+            _refuse_other_reason(predicate.reason, wanted.reason)
             return tombstone
         if here & indexes:
             raise UsageError(f"record {min(here & indexes) + 1} of {leaf.name!a} was erased before")
     return None
+
+
+def _refuse_other_reason(stated: str | None, wanted: str | None) -> None:
+    """Refuse to sign and publish a reason that the caller did not give: whoever left it there may be a stranger."""
+    if stated == wanted:
+        return
+    if stated is None:
+        raise UsageError("their erasure was begun without a reason", hint="Leave --reason out to finish it.")
+    hint = "If you stand by it, give just that reason; else see who put the tombstone there."
+    raise UsageError(f"their erasure was begun for the reason: {shown(stated)}", hint=hint)
 
 
 def _stated(sealed: BlindedArtifact, erasure: Erasure) -> Tombstone:

@@ -59,7 +59,8 @@ def again(tombstone: Tombstone) -> str:
     predicate = read_erasure(tombstone.statement)
     records = " ".join(f"--record {record.index + 1}" for record in predicate.records[:8])
     more = " ..." if len(predicate.records) > 8 else ""  # noqa: PLR2004  # as many as a line takes
-    return f"Finish it: mltrust erase ARTIFACT --file {quote(shown(predicate.file))} {records}{more}"
+    reason = "" if predicate.reason is None else " --reason ..., the same"
+    return f"Finish it: mltrust erase ARTIFACT --file {quote(shown(predicate.file))} {records}{more}{reason}"
 
 
 def _vouched(tombstone: Tombstone, answers: Sequence[Check]) -> Check:

@@ -4,6 +4,7 @@ import itertools
 import json
 import os
 import re
+import shutil
 
 import pytest
 
@@ -378,6 +379,25 @@ def test_a_tombstone_with_a_wrong_hash_is_not_taken_up(sealed, anchor):
     with pytest.raises(ArtifactError, match="not the sealed ones"):
         erase(sealed, records=[VICTIM + 1], anchors=[anchor])
     assert {path.name: path.read_bytes() for path in sealed.parent.iterdir()} == before
+
+
+def test_a_reason_that_somebody_planted_is_not_signed(sealed, anchor, tmp_path):
+    """Whoever can read the rows and their salts can begin an erasure, in words that another one is to sign."""
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    for path in sealed.parent.glob(f"{sealed.name}*"):
+        shutil.copy(path, copy)
+    erase(copy / sealed.name, records=[VICTIM + 1], anchors=[], reason="he asked \u202e for it")
+    shutil.copy(beside(copy / sealed.name, "erasures.json"), beside(sealed, "erasures.json"))
+    before = {path.name: path.read_bytes() for path in sealed.parent.iterdir() if path.is_file()}
+    for reason in (None, "request 7"):
+        with pytest.raises(UsageError, match=r"begun for the reason: he asked \\u202e for it"):
+            erase(sealed, records=[VICTIM + 1], anchors=[anchor], reason=reason)
+    assert {path.name: path.read_bytes() for path in sealed.parent.iterdir() if path.is_file()} == before
+    erase(sealed, records=[VICTIM + 1], anchors=[anchor], reason="he asked \u202e for it")
+    assert report(sealed, anchor).verdict == "verified"
+    with pytest.raises(UsageError, match="begun for the reason"):
+        erase(sealed, records=[VICTIM + 1], anchors=[anchor])
 
 
 def test_a_row_that_was_changed_is_not_erased(sealed, anchor):

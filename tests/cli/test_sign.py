@@ -319,7 +319,6 @@ def type_in(mltrust, arguments, *typed):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
-@pytest.mark.usefixtures("unmeasured")
 @pytest.mark.parametrize(("second", "code"), [(b"sesame\n", 0), (b"other\n", 2)], ids=["same", "other"])
 def test_a_new_password_is_asked_for_twice(mltrust, second, code):
     typed = (b"mltrust.key: ", b"sesame\n"), (b"the same again: ", second)

@@ -12,7 +12,6 @@ from mltrust.interfaces import Home
 from mltrust.sealfile import seal_file
 from mltrust.signing import open_signer, sign
 
-pytestmark = pytest.mark.usefixtures("unmeasured")
 WHO = {"alice": ("ed25519", 1), "bob": ("p256", 2), "carol": ("hybrid", 3), "mallory": ("ed25519", 4)}
 PAST, FUTURE = "2001-02-03T04:05:06Z", "2999-01-01T00:00:00Z"
 
@@ -74,6 +73,7 @@ def edit(model, change):
     path.write_text(json.dumps(seal))
 
 
+@pytest.mark.usefixtures("unmeasured")
 class TestKeys:
     def test_every_way_to_name_one(self, mltrust, verify, keys):
         (mltrust.home / "config.toml").write_text(f"[signers.ada]\nkey = '{keys['alice']}'\n")
@@ -275,6 +275,7 @@ def _another():
     return generate("ed25519", lambda size: b"\x09" * size).public.to_pem()
 
 
+@pytest.mark.usefixtures("unmeasured")
 class TestTimes:
     def test_a_window_counts_by_the_anchored_time(self, verify, policy):
         good = (0, "signed by alice")
@@ -320,6 +321,7 @@ class TestRevocations:
         assert done.code == 0, done.err
         return done.json()["revocations"]
 
+    @pytest.mark.usefixtures("unmeasured")
     def test_before_and_after_the_anchored_time(self, mltrust, verify, keys):
         key, own = ["--key", keys["alice"]], ["--anchor", f"ledger:{mltrust.home / 'data/ledger'}"]
         (entry,) = self.revoke(mltrust, keys["alice"], "--since", FUTURE, "--reason", "lost\x1b[31m it")
@@ -348,6 +350,7 @@ class TestRevocations:
         assert len(entries) == 3
         assert entries[1]["since"] == PAST
 
+    @pytest.mark.usefixtures("unmeasured")
     def test_a_list_in_a_policy(self, mltrust, verify, policy, keys):
         self.revoke(mltrust, keys["alice"], "--since", PAST, "--list", mltrust.cwd / "revoked.json")
         required = policy("[trust]\nrequire = ['alice', 'own']\nrevocations = ['revoked.json']", name="all.toml")

@@ -91,6 +91,7 @@ def test_the_schema_refuses_what_breaks_it(bundle_of):
     assert not validator("software_File").is_valid(file)
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_a_model_by_the_command(model_folder, sealed, exported):
     sealed(model_folder, "--with-sha256", "--no-anchor", "--annotation", "license=apache-2.0")
     elements = read(exported("spdx", "a.seal.json", "--created", "2026-01-31T12:00:00Z"))

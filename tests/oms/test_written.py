@@ -107,6 +107,7 @@ def test_a_real_model_and_one_flipped_byte(run, accepts, key, tmp_path):
     assert run("verify", model, "--key", public).code == 1
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_odd_names_git_and_what_is_left_out(many, accepts, key, folder):
     bundle, public = folder / "sub" / "the model.sig", f"{key}.pub"
     exclude = ("--exclude", "*.log", "--exclude", "/out put/", "--no-anchor")
@@ -157,6 +158,7 @@ def test_other_curves_and_a_bundle_of_a_seal_made_before(many, accepts, model_fo
         assert accepts(model_folder, bundle, private.with_suffix(".pub")) is None
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_a_single_file_goes_by_its_name(run, accepts, key, tmp_path):
     (tmp_path / "alone").mkdir()
     file, bundle = tmp_path / "alone" / "weights.bin", tmp_path / "weights.sig"

@@ -61,6 +61,7 @@ def test_sealed_and_verified_without_a_key(mltrust, here, signing, trusting):
     assert changed.code == 1
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_whoever_is_not_named_does_not_vouch(mltrust, here, signing, trusting):
     expected = {
         ("--identity", "bob@example.org", *trusting[2:]): 1,
@@ -76,6 +77,7 @@ def test_whoever_is_not_named_does_not_vouch(mltrust, here, signing, trusting):
     assert [done.code for done in verified] == list(expected.values())
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_a_seal_is_signed_later_by_somebody_else_as_well(mltrust, here, signing, trusting):
     commands = [["seal", "model", "--no-anchor", *signing]]
     commands += [["sign", "model", *signing[:3], here.token_file("bob@example.org")]]
@@ -142,6 +144,7 @@ def test_on_a_terminal_the_user_consents_and_logs_in(mltrust, here, trusting):
     assert mltrust("verify", "model", *trusting).code == 0
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_a_bundle_that_model_signing_reads(mltrust, here, signing, trusting):
     verify = ["verify", "model", "--oms", "model.sig"]
     commands = [

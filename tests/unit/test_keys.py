@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
 )
 
-from mltrust.disk import keys
+from mltrust.disk import keys, private_keys
 from mltrust.errors import AnchorError, UsageError
 
 ONE = ed25519.Ed25519PrivateKey.from_private_bytes(bytes(32))
@@ -77,9 +77,40 @@ def test_a_key_others_can_read_is_refused(tmp_path, mode):
         keys.read_private(file)
     assert caught.value.hint == f"Run: chmod 600 '{file}'"
     file.chmod(0o600)
-    keys.refuse_readable_by_others(file, "password")
+    assert keys.read_private(file)
 
 
-def test_a_file_that_is_not_there_cannot_be_looked_at(tmp_path):
-    with pytest.raises(AnchorError, match="could not look at"):
-        keys.refuse_readable_by_others(tmp_path / "none", "password")
+SHORT = (
+    "-----BEGIN PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,{}\n\n{}\n-----END PRIVATE KEY-----\n"
+)
+
+
+def test_a_key_the_library_panics_at_is_damaged(tmp_path):
+    """An IV of 8 bytes is enough for the library's first look, and not for its second."""
+    file = tmp_path / "key"
+    file.write_text(SHORT.format("00" * 8, "eA" * 32))
+    file.chmod(0o600)
+    with pytest.raises(AnchorError, match="the password is wrong, or it is damaged"):
+        keys.read_private(file, lambda: "x")
+    with pytest.raises(UsageError, match="the password is wrong, or the key is damaged"):
+        private_keys.read(file, lambda: "x")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="modes are not checked there")
+@pytest.mark.parametrize("read", [keys.read_private, keys.read_password, lambda file: private_keys.read(file, str)])
+def test_what_is_looked_at_is_the_file_that_was_read(tmp_path, monkeypatch, read):
+    """Another file that takes its name meanwhile does not make it a secret."""
+    file, other, real = _pem(tmp_path / "a", ONE, mode=0o644), _pem(tmp_path / "b", ONE), os.fstat
+
+    def swapped(handle):
+        status = real(handle)
+        if other.exists():
+            other.replace(file)
+        return status
+
+    monkeypatch.setattr(os, "fstat", swapped)
+    with pytest.raises(UsageError, match="others can read"):
+        read(file)
+    assert not other.exists()
+    monkeypatch.undo()
+    assert read(file)

@@ -1,6 +1,7 @@
 """Private key files: what others made is read, what is made here others read, and nothing else is taken."""
 
 import base64
+import errno
 import os
 import shutil
 import stat
@@ -14,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from mltrust.core.dsse import pae
 from mltrust.core.private_key import KINDS, generate, read_private_key
 from mltrust.core.public_key import read_public_key
-from mltrust.disk import private_keys
+from mltrust.disk import documents, private_keys
 from mltrust.errors import FormatError, SigningError, UnreadableError, UsageError
 from mltrust.interfaces import Home
 from mltrust.signers.file import FileSigner
@@ -234,7 +235,7 @@ def test_nothing_is_overwritten(tmp_path, new_key):
 
 
 def test_what_cannot_be_written_leaves_nothing(tmp_path, monkeypatch):
-    key, real = generate("ed25519", os.urandom), private_keys.write_new
+    key, real = generate("ed25519", os.urandom), documents.write_new
 
     def fail(path, data, mode):
         if mode == 0o600:
@@ -242,10 +243,34 @@ def test_what_cannot_be_written_leaves_nothing(tmp_path, monkeypatch):
             raise OSError(28, "No space left on device")
         real(path, data, mode)
 
-    monkeypatch.setattr(private_keys, "write_new", fail)
+    monkeypatch.setattr(documents, "write_new", fail)
     with pytest.raises(Exception, match="No space left"):
         private_keys.write(tmp_path / "key", key, None, os.urandom)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_whatever_is_under_the_name_of_a_key_is_a_whole_one(tmp_path, monkeypatch, links):
+    path, key, real, seen = tmp_path / "key", generate("ed25519", os.urandom), documents.write_all, []
+
+    def write_all(handle, data):
+        seen.append(path.exists())
+        real(handle, data)
+
+    def no_link(*names):
+        raise OSError(errno.EPERM, "no links here")
+
+    monkeypatch.setattr(documents, "write_all", write_all)
+    if not links:
+        monkeypatch.setattr(os, "link", no_link)
+    private_keys.write(path, key, None, os.urandom)
+    assert any(seen) is not links
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["key", "key.pub"]
+    assert private_keys.read(path, refuse).public == key.public
+    with pytest.raises(FileExistsError):
+        documents.write_new_whole(path, b"other")
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["key", "key.pub"]
+    assert private_keys.read(path, refuse).public == key.public
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX modes")

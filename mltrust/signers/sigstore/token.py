@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mltrust.disk.documents import read_document
+from mltrust.disk.documents import read_with_status
 from mltrust.disk.keys import refuse_readable_by_others
 from mltrust.errors import SigningError, UnreadableError, UsageError
 from mltrust.interfaces.anchoring import Dialogue
@@ -45,8 +45,8 @@ def _token(raw: str) -> "IdentityToken":
 
 def _read(file: Path) -> str:
     try:
-        data = read_document(file, _MAX_TOKEN_BYTES)
-        refuse_readable_by_others(file, "identity token")
+        data, status = read_with_status(file, _MAX_TOKEN_BYTES)
+        refuse_readable_by_others(file, status, "identity token")
     except UnreadableError as error:
         raise UsageError(f"identity token: {error}") from error
     return data.decode("ascii", "replace").strip()
