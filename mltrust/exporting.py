@@ -48,6 +48,8 @@ def exported(
     What the exclusions leave out is looked for in the folder the seal is kept in, if it is, and the format says it.
     """
     plug = exporter(format_, signers)
+    if created is not None and not plug.dated:
+        raise UsageError(f"a document of format {format_} does not say when it was made", hint="Leave out --created.")
     bundle = read_seal_file(seal, whole=True)
     artifact = sealed_by(seal)
     folder = artifact if artifact is not None and artifact.is_dir() else None

@@ -31,11 +31,13 @@ def verify_oms(
 
     Left out are the paths that the bundle says were, what belongs to git at the top, the bundle itself, what mltrust
     keeps beside a seal (none of these if they are signed), and what the gitignore patterns in `exclude` name: the
-    report lists all of it. `old` takes the signatures of model-signing
-    0.2.0, too, where they were made with a certificate.
+    report lists all of it. `old` takes the signatures of model-signing 0.2.0, too, where certificates made them.
     """
     if trust.fingerprint is not None:
         raise UsageError("a fingerprint is that of a seal, and a bundle has none", hint="Name a key, or certificates.")
+    if trust.anchors:
+        hint = "Name a signer's key, certificates or an identity."
+        raise UsageError(f"{trust.anchors[0].name} vouches for seals, and a bundle is none", hint=hint)
     means, path = means or default_means(records=False), Path(bundle)
     read = read_bundle(read_document(path, MAX_BUNDLE_BYTES), str(path))
     place = open_artifact(artifact, means.remote)

@@ -11,7 +11,6 @@ from mltrust.errors import FormatError, UnreadableError, UsageError
 from mltrust.interfaces import Anchor, Home, Settings, SignatureVerifier
 
 MAX_KEY_FILE_BYTES = 64 * 1024
-_MAX_CERTIFICATES_BYTES = 2**20
 _READS_AS_PUBLIC_KEY = re.compile(r"\s*(-----BEGIN |(ssh|ecdsa|sk)-\S+\s)")
 
 
@@ -99,10 +98,10 @@ def verifier_by_key_file(name: str, path: Path) -> SignatureVerifier:
 
 def verifier_by_certificates(name: str, path: Path) -> SignatureVerifier:
     """Return who signs with a certificate that leads to one of the roots in a file, in PEM or DER."""
-    from mltrust.signers.certificate import CertificateVerifier
+    from mltrust.signers.certificate import MAX_ROOTS_BYTES, CertificateVerifier
 
     try:
-        return CertificateVerifier(name, _named_file(path, _MAX_CERTIFICATES_BYTES))
+        return CertificateVerifier(name, _named_file(path, MAX_ROOTS_BYTES))
     except FormatError as error:
         raise UsageError(str(error), hint="Name the certificates of the authority. A public key is no such.") from error
 

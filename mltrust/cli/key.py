@@ -10,7 +10,7 @@ import typer
 from mltrust.cli.console import Console
 from mltrust.cli.key_revoke import revoke
 from mltrust.cli.options import Format, FormatOption, speaking
-from mltrust.cli.signers import PasswordFileOption, public_key
+from mltrust.cli.signers import PasswordFileOption, given_for_signers, public_key
 from mltrust.errors import UsageError
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def show(
     """
     from mltrust.renderers import keys
 
-    given: dict[str, object] = {} if password_file is None else {"password_file": str(password_file.absolute())}
+    given = given_for_signers(password_file=password_file)
     found = _held() if key == _AGENT else [("", public_key(key, console, given))]
     if format_ is Format.JSON:
         console.result(keys.as_json(found))

@@ -1,6 +1,5 @@
 """`mltrust key revoke`."""
 
-import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,13 +8,11 @@ import typer
 
 from mltrust.cli.console import Console
 from mltrust.cli.options import Format, FormatOption, speaking
-from mltrust.cli.signers import PasswordFileOption, public_key
+from mltrust.cli.signers import PasswordFileOption, given_for_signers, public_key
 from mltrust.errors import UsageError
 
 if TYPE_CHECKING:
     from mltrust.interfaces import Settings
-
-_ID = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 @speaking
@@ -54,7 +51,7 @@ def revoke(
     from mltrust.disk import revocations
     from mltrust.renderers.revoked import revoked
 
-    given: dict[str, object] = {} if password_file is None else {"password_file": str(password_file.absolute())}
+    given = given_for_signers(password_file=password_file)
     named = [*(each for key in keys or () for each in _ids(key, console, given)), *(identity or ())]
     if not named:
         raise UsageError("nobody is named to be revoked", hint="Name a key file, a key id, or --identity.")
@@ -67,7 +64,9 @@ def revoke(
 
 
 def _ids(key: str, console: Console, given: "Settings") -> tuple[str, ...]:
-    if _ID.fullmatch(key):
+    from mltrust.core.revocations import KEY_ID
+
+    if KEY_ID.fullmatch(key):
         return (key,)
     if key.startswith("sha256:"):
         raise UsageError(f"{key[:80]} is no key id", hint="It has 64 digits: mltrust key show, or show a seal.")

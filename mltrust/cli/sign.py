@@ -7,7 +7,7 @@ import typer
 
 from mltrust.cli.console import Console
 from mltrust.cli.options import Format, FormatOption, speaking
-from mltrust.cli.signers import PasswordFileOption, TokenFileOption, given_for_signers, open_signers
+from mltrust.cli.signers import PasswordFileOption, RequiredKeyOption, TokenFileOption, given_for_signers, open_signers
 
 
 @speaking
@@ -19,14 +19,7 @@ def sign(
             metavar="SEAL...", help="Seal files, or the files or folders they are kept with.", show_default=False
         ),
     ],
-    key: Annotated[
-        list[str],
-        typer.Option(
-            "--key",
-            metavar="KEY",
-            help="Sign with this: a key file, ssh-agent:..., external:..., sigstore:... Repeatable.",
-        ),
-    ],
+    key: RequiredKeyOption,
     password_file: PasswordFileOption = None,
     identity_token_file: TokenFileOption = None,
     format_: FormatOption = Format.TEXT,

@@ -15,12 +15,11 @@ if TYPE_CHECKING:
     from mltrust.core.public_key import PublicKey
     from mltrust.interfaces import Settings, Signer
 
-KeyOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--key", metavar="KEY", help="Sign with this: a key file, ssh-agent:..., external:..., sigstore:... Repeatable."
-    ),
-]
+_KEY = typer.Option(
+    "--key", metavar="KEY", help="Sign with this: a key file, ssh-agent:..., external:..., sigstore:... Repeatable."
+)
+KeyOption = Annotated[list[str] | None, _KEY]
+RequiredKeyOption = Annotated[list[str], _KEY]
 PasswordFileOption = Annotated[
     Path | None, typer.Option("--password-file", metavar="FILE", help="What opens the key (default: you are asked).")
 ]

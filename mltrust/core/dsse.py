@@ -20,6 +20,8 @@ from mltrust.errors import FormatError
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 MAX_SIGNATURES = 64  # beside one payload; each may cost whoever checks it a try with every key
+MAX_SIGNATURE = 65536  # characters of base64
+MAX_KEYID = 4096
 
 
 def pae(payload: bytes, payload_type: str = PAYLOAD_TYPE) -> bytes:
@@ -36,8 +38,8 @@ class Signature(SparseDocument):
 
     spare: ClassVar[frozenset[str]] = frozenset({"verificationMaterial"})
 
-    keyid: Annotated[str, Field(max_length=4096)]
-    sig: Annotated[str, Field(max_length=65536)]
+    keyid: Annotated[str, Field(max_length=MAX_KEYID)]
+    sig: Annotated[str, Field(max_length=MAX_SIGNATURE)]
     material: Annotated[dict[str, canonical.Json] | None, Field(alias="verificationMaterial")] = None
 
     @classmethod

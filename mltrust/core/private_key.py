@@ -33,8 +33,10 @@ from mltrust.core.public_key import (
     HYBRID,
     MAX_KEY_BYTES,
     NEEDS_ML_DSA,
+    OPENSSH_KINDS,
     KeyPart,
     PublicKey,
+    armored,
     ecdsa,
     part_of,
     pem_blocks,
@@ -50,7 +52,6 @@ _ML_DSA = bytes.fromhex("06096086480165030403")  # the object identifiers of its
 _SEED_ONLY = "Of an ML-DSA key the seed is read: openssl pkey -provparam ml-dsa.output_formats=seed-only"
 _OPENSSH = b"OPENSSH PRIVATE KEY"
 _LOG_N, _R, _P = 14, 8, 5
-_LINE = 64
 _SEQUENCE, _OBJECT, _OCTETS, _INTEGER = 0x30, 0x06, 0x04, 0x02
 _PBES2 = bytes.fromhex("2a864886f70d01050d")  # 1.2.840.113549.1.5.13
 _SCRYPT = bytes.fromhex("2b06010401da47040b")  # 1.3.6.1.4.1.11591.4.11
@@ -138,7 +139,7 @@ def read_private_key(data: bytes, where: str, password: Callable[[], str]) -> Pr
 def refuse_public(data: bytes, where: str) -> None:
     """Raise a `UsageError` if the data is a public key, in PEM or as OpenSSH has it; `FormatError` for half a file."""
     labels = [label for _, label in pem_blocks(data, where)]
-    if any(label.endswith(b"PUBLIC KEY") for label in labels) or data.startswith((b"ssh-", b"ecdsa-", b"sk-")):
+    if any(label.endswith(b"PUBLIC KEY") for label in labels) or data.startswith(OPENSSH_KINDS):
         hint = "Name the private key: what mltrust made is called so without .pub."
         raise UsageError(f"{where}: a public key, where a private one is needed", hint=hint)
 
@@ -193,12 +194,9 @@ def _together(loaded: Sequence[Any], where: str) -> PrivateKey:
 
 def _pem(loaded: Any, password: str | None, random: Callable[[int], bytes]) -> bytes:  # noqa: ANN401  # of any kind
     plain: bytes = loaded.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
-    label, der = (
-        ("PRIVATE KEY", plain) if password is None else ("ENCRYPTED PRIVATE KEY", _encrypted(plain, password, random))
-    )
-    text = base64.b64encode(der).decode("ascii")
-    lines = [text[at : at + _LINE] for at in range(0, len(text), _LINE)]
-    return "\n".join([f"-----BEGIN {label}-----", *lines, f"-----END {label}-----", ""]).encode("ascii")
+    if password is None:
+        return armored("PRIVATE KEY", plain)
+    return armored("ENCRYPTED PRIVATE KEY", _encrypted(plain, password, random))
 
 
 def _encrypted(plain: bytes, password: str, random: Callable[[int], bytes]) -> bytes:

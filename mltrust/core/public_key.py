@@ -41,12 +41,15 @@ DAMAGED = (ValueError, TypeError, NotImplementedError, InternalError)
 
 _PEM = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----\r?\n.*?\r?\n-----END \1-----", re.DOTALL)
 _MAX_BLOCKS = 8
-_OPENSSH = (b"ssh-", b"ecdsa-sha2-", b"sk-")
+OPENSSH_KINDS = (b"ssh-", b"ecdsa-sha2-", b"sk-")
+"""What a public key of OpenSSH begins with."""
 _CURVES: dict[str, tuple[str, hashes.HashAlgorithm]] = {
     "secp256r1": ("p256", hashes.SHA256()),
     "secp384r1": ("p384", hashes.SHA384()),
     "secp521r1": ("p521", hashes.SHA512()),
 }
+CURVES = tuple(kind for kind, _ in _CURVES.values())
+"""The kinds of keys on a NIST curve."""
 _ML_DSA = tuple(  # kind, object identifier, size of the key
     (f"ml-dsa-{level}", bytes.fromhex(f"6086480165030403{last}"), size)
     for level, last, size in ((44, "11", 1312), (65, "12", 1952), (87, "13", 2592))
@@ -119,7 +122,7 @@ class PublicKey:
 
     def to_pem(self) -> bytes:
         """Write the key as SubjectPublicKeyInfo in PEM, a hybrid one as two blocks."""
-        return b"".join(_armored(part.der) for part in self.parts)
+        return b"".join(armored("PUBLIC KEY", part.der) for part in self.parts)
 
 
 def part_of(public: Any, where: str) -> KeyPart:  # noqa: ANN401  # whatever cryptography loaded
@@ -145,7 +148,7 @@ def read_public_key(data: bytes, where: str) -> PublicKey:
         raise UsageError(f"{where}: a private key, where a public one is needed", hint=hint)
     if blocks:
         parts = [_read(load_pem_public_key, block, where) for block, _ in blocks]
-    elif data.startswith(_OPENSSH):
+    elif data.startswith(OPENSSH_KINDS):
         if len(data.split(b"\n")) > 1 + data.endswith(b"\n"):
             raise FormatError(where, "holds more than one line; of OpenSSH, one key is read")
         parts = [_read(load_ssh_public_key, data.strip(), where)]
@@ -164,6 +167,13 @@ def pem_blocks(data: bytes, where: str) -> list[tuple[bytes, bytes]]:
     if len(blocks) != begun:
         raise FormatError(where, f"{begun} blocks of PEM begin, and not all of them end, or they are too many")
     return blocks
+
+
+def armored(label: str, der: bytes) -> bytes:
+    """Return a block of PEM (RFC 7468)."""
+    text = base64.b64encode(der).decode("ascii")
+    lines = [text[start : start + 64] for start in range(0, len(text), 64)]
+    return "\n".join([f"-----BEGIN {label}-----", *lines, f"-----END {label}-----", ""]).encode("ascii")
 
 
 def together(parts: Sequence[KeyPart], where: str) -> PublicKey:
@@ -209,12 +219,6 @@ def _ml_dsa(data: bytes) -> KeyPart | None:
 
 def _sequence(content: bytes) -> bytes:
     return b"\x30\x82" + len(content).to_bytes(2, "big") + content
-
-
-def _armored(der: bytes) -> bytes:
-    encoded = base64.b64encode(der)
-    lines = [encoded[start : start + 64] for start in range(0, len(encoded), 64)]
-    return b"\n".join([b"-----BEGIN PUBLIC KEY-----", *lines, b"-----END PUBLIC KEY-----", b""])
 
 
 def _kind(public: object, where: str) -> str:

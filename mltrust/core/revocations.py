@@ -20,7 +20,7 @@ from mltrust.errors import FormatError, UsageError
 MEDIA_TYPE: Literal["application/vnd.mltrust.revocations.v1+json"] = "application/vnd.mltrust.revocations.v1+json"
 MAX_REVOCATIONS = 16384
 MAX_REVOCATIONS_BYTES = 2**24
-_ID = re.compile(r"sha256:[0-9a-f]{64}")
+KEY_ID = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 class Revocation(SparseDocument):
@@ -36,7 +36,7 @@ class Revocation(SparseDocument):
     @classmethod
     def _is_named_well(cls, key: str) -> str:
         """Refuse what would revoke nobody: an id in another spelling, or with spaces around it."""
-        if key != key.strip() or (key.lower().startswith("sha256:") and not _ID.fullmatch(key)):
+        if key != key.strip() or (key.lower().startswith("sha256:") and not KEY_ID.fullmatch(key)):
             raise ValueError("a key id is sha256: and 64 hexadecimal digits in lower case, with nothing around it")
         return key
 

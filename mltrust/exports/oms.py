@@ -23,14 +23,13 @@ from mltrust.core.oms.statement import (
     key_hint,
     root_of,
 )
-from mltrust.core.public_key import PublicKey
+from mltrust.core.public_key import CURVES, PublicKey
 from mltrust.core.sigstore_bundle import bundle_of
 from mltrust.core.statement import Statement, Subject
 from mltrust.errors import UsageError
 from mltrust.interfaces import Exporter, Sealing, Signer
 from mltrust.statements.seal import read_seal
 
-_CURVES = ("p256", "p384", "p521")
 _GLOB = frozenset("*?[")
 _NONE = b'"resources":[]'  # of the predicate, which comes before all that has a name of others in it
 
@@ -125,7 +124,7 @@ def _fitting(signers: Sequence[Signer]) -> Signer:
     """Return the first signer with a key on a NIST curve, or with a certificate."""
     keys = [(signer, signer.public_key()) for signer in signers]
     for signer, key in keys:
-        if key is None or key.kind in _CURVES:
+        if key is None or key.kind in CURVES:
             return signer
     if not signers:
         raise UsageError("somebody has to sign an OMS bundle", hint="Name a P-256 key with --key FILE.")

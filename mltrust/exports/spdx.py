@@ -44,6 +44,7 @@ class SpdxExporter(Exporter):
 
     name: ClassVar[str] = "spdx"
     ending: ClassVar[str] = ".spdx.json"
+    dated: ClassVar[bool] = True
 
     def export(self, sealing: Sealing) -> bytes:
         """Return the document; `UsageError` where nobody says a time."""

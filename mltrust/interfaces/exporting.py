@@ -51,6 +51,8 @@ class Exporter(Protocol):
     """Whether it says the SHA-256 of whole files, which a seal has where it was made with it."""
     signs: ClassVar[bool] = False
     """Whether somebody has to sign what it writes."""
+    dated: ClassVar[bool] = False
+    """Whether it says when it was made."""
     says_left_out: ClassVar[bool] = False
     """Whether it says what the seal does not cover, which has to be looked for then."""
 

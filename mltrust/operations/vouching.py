@@ -41,7 +41,7 @@ def vouching(
     settled = trust.content_only or trust.empty_policy
     if not (settled or any(check.vouches for check in checks if check.kind is not CheckKind.POLICY)):
         yield _nobody(checks)  # 7
-    if left := not_asked_about(payload, signatures, asked.signers):
+    if not trust.content_only and (left := not_asked_about(payload, signatures, asked.signers)):
         yield about(left)
 
 
@@ -74,9 +74,9 @@ class _Asked:
             return [judge(signer, payload, signatures, anchored, trust.revoked) for signer in signers]
 
         self._signed = [each.model_copy(update={"required": True}) for each in hear(trust.signers)]  # 3
-        self._cosigned = [hear(group.signers) for group in trust.groups]
-        cosigned = (check for group in self._cosigned for check in group)
-        self._answers = [*answers, *self._signed, *cosigned]
+        self._signed_in_groups = [hear(group.signers) for group in trust.groups]
+        in_groups = (check for group in self._signed_in_groups for check in group)
+        self._answers = [*answers, *self._signed, *in_groups]
 
     def checks(self, fingerprint: str | None) -> Iterator[Check]:
         """Yield what all of them said, and what it adds up to."""
@@ -84,7 +84,7 @@ class _Asked:
             yield _fingerprint(fingerprint, self._trust.fingerprint)  # 1
         yield from self._named
         yield from self._signed
-        for group, anchors, signed in zip(self._trust.groups, self._grouped, self._cosigned, strict=True):
+        for group, anchors, signed in zip(self._trust.groups, self._grouped, self._signed_in_groups, strict=True):
             yield from anchors
             yield from map(_no_vote, signed)
             yield _enough(group, [*anchors, *signed])  # 4

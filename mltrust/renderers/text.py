@@ -17,7 +17,7 @@ from mltrust.statements.seal import SealPredicate, read_seal
 
 _VERDICTS = {Verdict.VERIFIED: "bold green", Verdict.FAILED: "bold red", Verdict.INCONCLUSIVE: "bold yellow"}
 OUTCOMES = {Outcome.PASS: ("ok", "green"), Outcome.FAIL: ("FAIL", "bold red"), Outcome.UNCHECKED: ("?", "yellow")}
-_ORDERLY = (ChangeKind.REWRITTEN, ChangeKind.SHUFFLED)
+_MILD = (ChangeKind.RENAMED, ChangeKind.HEADER_ONLY, ChangeKind.POINTER, ChangeKind.REWRITTEN, ChangeKind.SHUFFLED)
 _MAX_LISTED = 50
 _HEADER = "(header)"
 _MARGIN = " " * 21
@@ -94,15 +94,11 @@ def changes(found: Iterable[Change], *, indent: int = 2, limit: int | None = Non
         yield from changes(change.parts, indent=indent + 2, limit=limit)
         yield from row_lines(change, indent + 2)
     if limit is not None and len(listed) > limit:
-        yield Text(f"{'':{indent}}… and {len(listed) - limit} more (--verbose lists all)".replace("…", "..."))
+        yield Text(f"{'':{indent}}... and {len(listed) - limit} more (--verbose lists all)")
 
 
 def _change_line(change: Change, indent: int) -> Text:
-    style = (
-        "yellow"
-        if change.kind in (ChangeKind.RENAMED, ChangeKind.HEADER_ONLY, ChangeKind.POINTER, *_ORDERLY)
-        else "red"
-    )
+    style = "yellow" if change.kind in _MILD else "red"
     name = _HEADER if change.of is Kind.ST_HEADER else shown(change.name)
     words = (_relation(change), said_of(change), _facts(change), _touched(change), printable(change.note))
     facts = "  ".join(filter(None, words))

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from mltrust.core.dsse import MAX_SIGNATURES, Signature, pae
 from mltrust.core.oms.legacy import verifies_old
-from mltrust.core.public_key import KeyPart, part_of
+from mltrust.core.public_key import CURVES, KeyPart, part_of
 from mltrust.core.receipt import timestamp
 from mltrust.core.report import Check, CheckKind, Outcome, SignatureState
 from mltrust.errors import FormatError, MltrustError, UsageError
@@ -23,7 +23,6 @@ MAX_ROOTS_BYTES = 2**20
 KIND = "certificate"
 
 _MAX_ROOTS = 256
-_CURVES = ("p256", "p384", "p521")
 _Certificates = Sequence[x509.Certificate]
 
 
@@ -179,7 +178,7 @@ def _signing_key(leaf: x509.Certificate) -> KeyPart:
         key = part_of(leaf.public_key(), "certificate")
     except MltrustError:
         key = None
-    if key is None or key.kind not in _CURVES:
+    if key is None or key.kind not in CURVES:
         what = f"the key of {who(leaf)} is not on P-256, P-384 or P-521: such signatures are not checked here"
         raise RefusedError(SignatureState.UNSUPPORTED, what)
     return key

@@ -116,6 +116,7 @@ def test_what_makes_no_sense_says_why(mltrust, odd, new_key):
         ("sha256sum", odd): "hint: Seal again with --with-sha256.",
         ("oms", odd, "--key", key): "hint: Seal again with --with-sha256.",
         ("oms", odd): "hint: Name a P-256 key with --key FILE.",
+        ("dsse", odd, "--created", "2026-01-31T12:00:00Z"): "dsse does not say when it was made",
         ("sha256sum", odd, "--key", key): "nobody signs a document of format sha256sum",
     }
     sealed, *tried = mltrust.many([("seal", odd, "--no-anchor"), *(("export", *each) for each in wrong)])

@@ -36,6 +36,7 @@ def test_exit_codes_and_words(run, tmp_path):
     assert nobody.code == 3
     assert "--identity and --issuer" in nobody.out
     assert content.code == 0
+    assert "signature" not in content.out
 
     (tmp_path / "model" / "signme-2").unlink()
     (bad,) = run(["--key", "signer.pub", "--format", "json"])
@@ -51,7 +52,10 @@ def test_exit_codes_and_words(run, tmp_path):
 
 
 def test_what_makes_no_sense_is_refused(run):
-    named, absent = run(["--fingerprint", "ab" * 32], ["--key", "no.pub"])
-    assert named.code == 2
+    named, anchored, absent = run(
+        ["--fingerprint", "ab" * 32], ["--anchor", "ledger:l", "--key", "signer.pub"], ["--key", "no.pub"]
+    )
+    assert named.code == anchored.code == 2
+    assert "error: ledger:l vouches for seals, and a bundle is none" in anchored.err
     assert "a fingerprint is that of a seal" in named.err
     assert absent.code == 2

@@ -1,7 +1,9 @@
 """What is to be said of a signer's signature: by the key, by the time, and by what cannot be told."""
 
+import sys
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 
@@ -15,7 +17,9 @@ from mltrust.core.revocations import Revocation, Revocations
 from mltrust.errors import FormatError, SigningError, UsageError
 from mltrust.interfaces import Quorum, Submission, Trust, TrustedKey, TrustedSigner
 from mltrust.operations.signatures import Anchored, judge
+from mltrust.operations.signing import new_signatures
 from mltrust.operations.vouching import vouching
+from mltrust.signers.external import ExternalSigner
 from mltrust.signers.key import KeyVerifier
 from mltrust.testing import MemoryAnchor
 
@@ -114,6 +118,19 @@ def test_a_library_without_ml_dsa_leaves_it_unchecked(kind, without_ml_dsa):
     if kind == "hybrid":
         assert judged(signer(key), [good[1]]) == (FAIL, "absent"), "what can be checked here is not there"
         assert judged(signer(key), [Signature.of(good[0].keyid, b"x"), good[1]]) == (FAIL, "invalid")
+
+
+def test_a_library_without_ml_dsa_hands_out_no_signature_that_it_cannot_check(without_ml_dsa, tmp_path):
+    key = pair("ml-dsa-65")
+    (good,) = signed(key)
+    (tmp_path / "public-key").write_bytes(key.public.to_pem())
+    (tmp_path / "sign").write_bytes(good.value())
+    command = "import sys; sys.stdout.buffer.write(open(sys.argv[1] + '/' + sys.argv[2], 'rb').read())"
+    service = ExternalSigner([sys.executable, "-c", command, str(tmp_path)], print)
+    stated = SimpleNamespace(statement=SimpleNamespace(payload=lambda: PAYLOAD), signatures=(good,))
+    with pytest.raises(UsageError, match="cannot be checked here: ml-dsa-65") as caught:
+        new_signatures(stated, [service])
+    assert caught.value.hint == public_key.NEEDS_ML_DSA
 
 
 @dataclass

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from mltrust.core import canonical
 from mltrust.core.canonical import Json
-from mltrust.core.dsse import MAX_SIGNATURES, PAYLOAD_TYPE, Signature, decoded
+from mltrust.core.dsse import MAX_KEYID, MAX_SIGNATURE, MAX_SIGNATURES, PAYLOAD_TYPE, Signature, decoded
 from mltrust.core.oms.reading import OmsStatement, read_statement
 from mltrust.core.public_key import read_public_key
 from mltrust.core.sigstore_bundle import MEDIA_TYPE
@@ -18,8 +18,6 @@ from mltrust.errors import FormatError, MltrustError
 
 MAX_BUNDLE_BYTES = 2**28  # at about 300 bytes a file
 _MAX_VALUES = 2**14  # of the bundle around the payload: certificates, entries of a log, hashes of their proofs
-_MAX_SIGNATURE = 65536
-_MAX_KEYID = 4096
 _MEDIA_TYPES = (MEDIA_TYPE, *(f"application/vnd.dev.sigstore.bundle+json;version=0.{minor}" for minor in (1, 2, 3)))
 _MATERIALS = ("publicKey", "x509CertificateChain", "certificate")
 
@@ -72,9 +70,9 @@ def _signatures(found: Json, material: dict[str, Json], where: str) -> tuple[Sig
 
 
 def _signature(found: Mapping[str, Json], material: dict[str, Json], where: str) -> Signature:
-    sig = _text(found.get("sig"), where, "sig", _MAX_SIGNATURE)
+    sig = _text(found.get("sig"), where, "sig", MAX_SIGNATURE)
     decoded(sig, f"{where}: sig")
-    keyid = _text(found.get("keyid") or "", where, "keyid", _MAX_KEYID)
+    keyid = _text(found.get("keyid") or "", where, "keyid", MAX_KEYID)
     return Signature(keyid=keyid or _key_id(material, where), sig=sig, material=material)
 
 
@@ -84,8 +82,8 @@ def _key_id(material: Mapping[str, Json], where: str) -> str:
     if not isinstance(key, dict):
         return ""
     if (raw := key.get("rawBytes")) is None:
-        return _text(key.get("hint") or "", where, "hint", _MAX_KEYID)
-    data = decoded(_text(raw, where, "rawBytes", _MAX_SIGNATURE), f"{where}: rawBytes")
+        return _text(key.get("hint") or "", where, "hint", MAX_KEYID)
+    data = decoded(_text(raw, where, "rawBytes", MAX_SIGNATURE), f"{where}: rawBytes")
     try:
         return read_public_key(data, where).id
     except MltrustError:  # of a kind that nobody here signs with: a hint like any other

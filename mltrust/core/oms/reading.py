@@ -8,7 +8,6 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import NamedTuple
 
 from pydantic import ValidationError
@@ -18,7 +17,7 @@ from mltrust.core.canonical import Json
 from mltrust.core.digest import BLAKE3, SHA256, Suite, parse_hex
 from mltrust.core.model import first_surprise
 from mltrust.core.names import check_path, check_text
-from mltrust.core.oms.statement import MAX_IGNORED, MAX_RESOURCES, PREDICATE_TYPE, Serialization
+from mltrust.core.oms.statement import MAX_IGNORED, MAX_RESOURCES, PREDICATE_TYPE, Serialization, root_of
 from mltrust.errors import FormatError, UnreadableError
 
 OLD_PREDICATE_TYPE = "https://model_signing/Digests/v0.1"
@@ -58,7 +57,7 @@ class OmsStatement:
 
     def computed_root(self) -> bytes:
         """Return SHA-256 over the hashes as they are listed (OMS section 6.5.1), whatever algorithm they are of."""
-        return sha256(b"".join(file.digest for file in self.files)).digest()
+        return root_of(file.digest for file in self.files)
 
 
 def read_statement(payload: bytes, where: str) -> OmsStatement:
