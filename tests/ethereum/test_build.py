@@ -258,7 +258,7 @@ def test_a_transaction_of_an_unknown_type_needs_its_raw_bytes(made, between):
         return answer
 
     node = between(made.chain, odd)
-    reader = type(made)(made.chain, made.folder.with_name("reader"))
+    reader = type(made)(made.chain, made.folder.with_name("reader"), made.batch)
     settings = {"rpc": [node.url], "authors": [author(made.chain)]}
     with pytest.raises(AnchorError, match="a transaction of type '0x6a' in the block cannot be read"):
         reader.anchor(**settings).find(Submission(DIGEST))

@@ -307,7 +307,7 @@ def test_logs_that_lead_nowhere_prove_nothing(published, between):
 
     author = checksummed(next(iter(made.anchor().authors())))
     home = made.folder.with_name("elsewhere")
-    reader = type(made)(made.chain, home)
+    reader = type(made)(made.chain, home, made.batch)
     node = between(made.chain, inventing)
     assert reader.anchor(rpc=[node.url], authors=author).find(Submission(digest)) == []
     assert reader.anchor(authors=author).find(Submission(digest)) == [receipt]
@@ -327,6 +327,6 @@ def test_a_node_that_bounds_a_search_is_asked_window_by_window(published, betwee
 
     monkeypatch.setattr("mltrust.anchors.ethereum.search._WINDOW", 2)
     author = checksummed(next(iter(made.anchor().authors())))
-    reader = type(made)(made.chain, made.folder.with_name("elsewhere"))
+    reader = type(made)(made.chain, made.folder.with_name("elsewhere"), made.batch)
     assert reader.anchor(rpc=[between(made.chain, bounded).url], authors=author).find(Submission(digest)) == [receipt]
     assert asked == [("0x0", "latest"), ("0x4", "0x5"), ("0x2", "0x3")]
