@@ -11,7 +11,6 @@ from mltrust.artifacts import AnyPath, LocalArtifact
 from mltrust.beside.paths import erasures_path, salts_path, store_path
 from mltrust.core.digest import SUITES
 from mltrust.core.exclusion import DEFAULT_EXCLUDE, Exclusions, plain_path
-from mltrust.core.oms.bundle import MAX_BUNDLE_BYTES, read_bundle
 from mltrust.disk.documents import read_document
 from mltrust.errors import UnreadableError, UsageError, WriteError
 from mltrust.interfaces import Exporter, Sealing, Signer
@@ -142,6 +141,8 @@ def _refuse_kept(output: Path, seal: Path) -> Path:
 
 def _is_of_a_seal(path: Path) -> bool:
     """Tell whether a file is a bundle that bears a fingerprint, as `export oms` writes it."""
+    from mltrust.core.oms.bundle import MAX_BUNDLE_BYTES, read_bundle  # only now: most write where nothing is
+
     try:
         found = read_bundle(read_document(path, MAX_BUNDLE_BYTES), str(path))
     except UnreadableError:

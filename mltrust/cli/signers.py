@@ -61,13 +61,14 @@ def signing_and_publishing(
     """
     if not keys and not given:
         return [], how.given
-    from mltrust import opening
-    from mltrust.cli.home import user_configuration
     from mltrust.signing import signer_settings
 
-    known = frozenset().union(*map(signer_settings, keys))
-    uris = [user_configuration().uri(name) for name in anchors]
-    publishing = frozenset().union(*map(opening.settings_of, uris))
+    known, publishing = frozenset().union(*map(signer_settings, keys)), frozenset[str]()
+    if anchors:
+        from mltrust import opening
+        from mltrust.cli.home import user_configuration
+
+        publishing = publishing.union(*(opening.settings_of(user_configuration().uri(name)) for name in anchors))
     for_signers = {name: how.given[name] for name in how.given if name in known}
     for_anchors = {name: how.given[name] for name in how.given if name not in known or name in publishing}
     return open_signers(keys, console, {**for_signers, **given}, yes=how.yes), for_anchors

@@ -11,8 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from mltrust.disk import documents
 from mltrust.errors import AnchorError
 
@@ -123,6 +121,8 @@ def locked(path: Path, timeout: float) -> Iterator[None]:
 
     The operating system frees the lock of a process that dies; the file stays and means nothing by itself.
     """
+    from filelock import FileLock, Timeout  # only now: who reads a key locks nothing
+
     with doing(f"lock {path}"):
         if path.is_symlink():  # some versions of filelock would empty the file it leads to
             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
