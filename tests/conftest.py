@@ -11,7 +11,7 @@ import sys
 import tarfile
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,6 +71,33 @@ def run_installed():
         return Done(done.returncode, out, err)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def on_terminal():
+    """Return a function that has `start` run a command on a terminal, and types each answer when its prompt is there.
+
+    `start` is given what `Popen` takes to do so. Returned are the code and all that is on the screen.
+    """
+    pty = pytest.importorskip("pty")
+
+    def talk(start, *typed):
+        parent, child = pty.openpty()
+        with start(stdin=child, stdout=child, stderr=child, start_new_session=True) as process:
+            os.close(child)
+            screen = b""
+            for prompt, answer in typed:
+                while prompt not in screen:
+                    screen += os.read(parent, 1024)
+                os.write(parent, answer)
+            with suppress(OSError):  # the terminal is closed
+                while chunk := os.read(parent, 1024):
+                    screen += chunk
+            code = process.wait()
+        os.close(parent)
+        return code, screen.decode()
+
+    return talk
 
 
 @pytest.fixture(scope="session")

@@ -65,7 +65,7 @@ _SMALL_ORDER = frozenset(
         55188659117513257062467267217118295137698188065244968500265048394206261417927,
     }
 )
-NEEDS_ML_DSA = "Install cryptography 47 or newer, built with ML-DSA (OpenSSL 3.5, AWS-LC or BoringSSL)."
+NEEDS_ML_DSA = "Install cryptography 48 or newer: pip install 'cryptography>=48'"
 
 
 @dataclass(frozen=True)

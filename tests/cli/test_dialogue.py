@@ -1,9 +1,8 @@
 """How an anchor asks: on a terminal, or not at all."""
 
-import os
-import pty
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 
@@ -20,37 +19,29 @@ except UsageError as error:
 """
 
 
-def on_a_terminal(method, typed):
-    """Run a question on a pseudo-terminal; return what is on its screen."""
-    parent, child = pty.openpty()
-    command = [sys.executable, "-c", ASK, method]
-    with subprocess.Popen(command, stdin=child, stdout=child, stderr=child, start_new_session=True) as process:
-        os.close(child)
-        screen = b""
-        while b"[y/N]" not in screen and b": " not in screen:
-            screen += os.read(parent, 1024)
-        os.write(parent, typed)
-        try:
-            while chunk := os.read(parent, 1024):
-                screen += chunk
-        except OSError:  # the terminal is closed
-            pass
-        process.wait()
-    os.close(parent)
-    return screen.decode()
+@pytest.fixture
+def asked(on_terminal):
+    """Return a function that runs a question on a terminal, and returns what is on its screen."""
+    prompts = {"agree": b"[y/N]", "secret": b": "}
+
+    def ask(method, typed):
+        command = [sys.executable, "-c", ASK, method]
+        return on_terminal(partial(subprocess.Popen, command), (prompts[method], typed))[1]
+
+    return ask
 
 
 @pytest.mark.parametrize(
     ("typed", "answer"), [(b"y\n", True), (b"YES\n", True), (b"n\n", False), (b"\n", False), (b"sure\n", False)]
 )
-def test_consent_is_a_y(typed, answer):
-    screen = on_a_terminal("agree", typed)
+def test_consent_is_a_y(asked, typed, answer):
+    screen = asked("agree", typed)
     assert f"answer {answer}" in screen
     assert "\x1b[31m" not in screen
 
 
-def test_a_secret_is_not_shown():
-    screen = on_a_terminal("secret", b"hunter2\n")
+def test_a_secret_is_not_shown(asked):
+    screen = asked("secret", b"hunter2\n")
     assert screen.count("hunter2") == 1, "only where the test prints it"
     assert "answer 'hunter2'" in screen
 

@@ -2,12 +2,12 @@
 
 import base64
 import json
-import os
 import shlex
 import shutil
 import stat
 import subprocess
 import sys
+from functools import partial
 from hashlib import sha256
 
 import pytest
@@ -296,52 +296,29 @@ def test_passwords(mltrust, keys):
     assert not (mltrust.cwd / "new.pub").exists()
 
 
-def type_in(mltrust, arguments, *typed):
-    """Run a command on a terminal, type each answer when its prompt is there; return the code and the screen."""
-    import pty
-
-    parent, child = pty.openpty()
-    with mltrust.popen(*arguments, stdin=child, stdout=child, stderr=child, start_new_session=True) as process:
-        os.close(child)
-        screen = b""
-        for prompt, answer in typed:
-            while prompt not in screen:
-                screen += os.read(parent, 1024)
-            os.write(parent, answer)
-        try:
-            while chunk := os.read(parent, 1024):
-                screen += chunk
-        except OSError:  # the terminal is closed
-            pass
-        code = process.wait()
-    os.close(parent)
-    return code, screen
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
 @pytest.mark.parametrize(("second", "code"), [(b"sesame\n", 0), (b"other\n", 2)], ids=["same", "other"])
-def test_a_new_password_is_asked_for_twice(mltrust, second, code):
+def test_a_new_password_is_asked_for_twice(mltrust, on_terminal, second, code):
     typed = (b"mltrust.key: ", b"sesame\n"), (b"the same again: ", second)
-    found, screen = type_in(mltrust, ("key", "generate"), *typed)
+    found, screen = on_terminal(partial(mltrust.popen, "key", "generate"), *typed)
     assert found == code
-    assert b"sesame" not in screen
+    assert "sesame" not in screen
     assert (mltrust.cwd / "mltrust.key").exists() is (code == 0)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
 @pytest.mark.usefixtures("bare")
-def test_no_bar_is_drawn_over_the_question_for_a_password(mltrust):
+def test_no_bar_is_drawn_over_the_question_for_a_password(mltrust, on_terminal):
     secret = mltrust.cwd / "secret"
     secret.write_text("sesame")
     secret.chmod(0o600)
     assert mltrust("key", "generate", "--password-file", secret).code == 0
-    prompt = b"the password of mltrust.key: "
+    prompt = "the password of mltrust.key: "
+    start = partial(mltrust.popen, "seal", "model", "--no-anchor", "--key", "mltrust.key")
     for given, code in ((b"sesame\n", 0), (b"wrong\n", 2)):
-        found, screen = type_in(mltrust, ("seal", "model", "--no-anchor", "--key", "mltrust.key"), (prompt, given))
+        found, screen = on_terminal(start, (prompt.encode(), given))
         assert found == code
         before, _, after = screen.partition(prompt)
-        assert before == b"", "the terminal is left to the question"
-        assert ("━".encode() in after) is (code == 0), "the bar is drawn with the first thing to read"
+        assert before == "", "the terminal is left to the question"
+        assert ("━" in after) is (code == 0), "the bar is drawn with the first thing to read"
 
 
 def test_a_private_key_is_neither_sealed_nor_shown(mltrust, keys, new_key):

@@ -3,10 +3,10 @@
 import base64
 import json
 import os
-import pty
 import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -111,31 +111,12 @@ def test_without_the_extra_the_command_says_what_to_install(mltrust, here, signi
 
 
 @pytest.mark.usefixtures("unmeasured")
-def test_on_a_terminal_the_user_consents_and_logs_in(mltrust, here, trusting):
+def test_on_a_terminal_the_user_consents_and_logs_in(mltrust, here, trusting, on_terminal):
     mltrust("seal", "model", "--no-anchor")
 
-    def run(*answers):
-        parent, child = pty.openpty()
-        script = [Path(sys.executable).with_name("mltrust"), "sign", "model", "--key", f"sigstore:{here.config}"]
-        home = {"MLTRUST_HOME": str(mltrust.folder / "home"), "BROWSER": "false"}  # one that does not open
-        with subprocess.Popen(
-            script, cwd=mltrust.folder, env={**os.environ, **home}, stdin=child, stdout=child, stderr=child,
-            start_new_session=True,
-        ) as process:  # fmt: skip
-            os.close(child)
-            screen = b""
-            for prompt, answer in answers:
-                while prompt not in screen:
-                    screen += os.read(parent, 1024)
-                os.write(parent, answer)
-            try:
-                while chunk := os.read(parent, 1024):
-                    screen += chunk
-            except OSError:  # the terminal is closed
-                pass
-        os.close(parent)
-        return process.returncode, screen.decode()
-
+    script = [Path(sys.executable).with_name("mltrust"), "sign", "model", "--key", f"sigstore:{here.config}"]
+    home = {"MLTRUST_HOME": str(mltrust.folder / "home"), "BROWSER": "false"}  # one that does not open
+    run = partial(on_terminal, partial(subprocess.Popen, script, cwd=mltrust.folder, env={**os.environ, **home}))
     code, screen = run((b"[y/N]", b"n\n"))
     assert (code, "publishes who you are" in screen, "not signed" in screen) == (2, True, True)
     code, screen = run((b"[y/N]", b"y\n"), (b"code: ", b"alice@example.org\n"))
