@@ -47,7 +47,7 @@ class SharedWork:
     def __init__(self, widths: Sequence[int], digests: Digests, copies: int) -> None:
         self._work = _Work(widths, digests)
         self._copies: list[int] = []
-        with suppress(OSError), _interrupts_waiting() as mask:  # no more processes to be had: fewer do it
+        with suppress(OSError), interrupts_waiting() as mask:  # no more processes to be had: fewer do it
             self._copies.extend(self._work.copy(mask) for _ in range(min(copies, _MAX_COPIES)))
 
     def finish(self, advance: Advance) -> Sequence[bytes]:
@@ -99,8 +99,11 @@ def _is_running(copy: int) -> bool:
 
 
 @contextmanager
-def _interrupts_waiting() -> Iterator[set[int]]:
-    """Let an interrupt wait until the block is over: Python drops one that comes while it forks."""
+def interrupts_waiting() -> Iterator[set[int]]:
+    """Let an interrupt wait until the block is over: Python drops one that comes while it forks, or starts a thread."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield set()
+        return
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield mask

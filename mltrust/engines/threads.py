@@ -19,7 +19,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self, TypeVar
 
@@ -131,8 +131,10 @@ class _Run:
         none: deque[Any] = deque()
         with ThreadPoolExecutor(max_workers=max(lanes, 1)) as pool:
             work = [(pieces if i < readers else none, i < streams) for i in range(lanes)]
-            futures = [pool.submit(self._lane, *each) for each in work]
+            futures: list[Future[None]] = []
             try:
+                with shared.interrupts_waiting():  # nobody would wait for a thread that one comes upon as it starts
+                    futures.extend(pool.submit(self._lane, *each) for each in work)
                 for future in futures:
                     future.result()
             finally:

@@ -165,3 +165,21 @@ except ChildProcessError:
     print("no copy left")
 """
     assert run(RECORDS + script, tmp_path) == ["True", "1", "no", "copy", "left"]
+
+
+@linux
+def test_an_interrupt_as_a_thread_starts_waits_for_no_file_of_records(tmp_path):
+    """The pool does not know that thread yet, and would leave it at its work."""
+    script = """
+start = threading.Thread.start
+def interrupted(thread):
+    start(thread)
+    os.kill(os.getpid(), signal.SIGINT)
+threading.Thread.start = interrupted
+tally = Tally()
+try:
+    list(ThreadsEngine(1).digest([segments], source, BLAKE3, tally))
+except KeyboardInterrupt:
+    print(tally.done < size, threading.active_count())
+"""
+    assert run(RECORDS + script, tmp_path) == ["True", "1"]
