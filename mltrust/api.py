@@ -1,49 +1,45 @@
 """The Python face: the verbs on paths. Nothing here prints, exits, or looks for a home of its own."""
 
-import re
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mltrust import registry
 from mltrust.artifacts import AnyPath, open_artifact
 from mltrust.beside.paths import refuse_store, store_path
 from mltrust.core.bundle import Bundle
 from mltrust.core.digest import suite_for
-from mltrust.core.exclusion import Exclusions, check_patterns
 from mltrust.core.manifest import Manifest
-from mltrust.core.report import Check, Notice, Recalled, Report
-from mltrust.disk.documents import read_document
-from mltrust.errors import FormatError, MltrustError, UsageError, WriteError
-from mltrust.interfaces import (
-    Anchor,
-    ArtifactReader,
-    EnginePlug,
-    Means,
-    Progress,
-    RecordReader,
-    Settings,
-    Signer,
-    Silent,
-    Trust,
-)
+from mltrust.core.report import Check, Notice, Recalled
+from mltrust.errors import MltrustError, WriteError
+from mltrust.interfaces import Anchor, Means, Signer, Trust
+from mltrust.means import default_means, remembering
 from mltrust.operations.anchor import Placed
 from mltrust.operations.anchor import anchor as publish
 from mltrust.operations.anchor import refresh as refreshed
 from mltrust.operations.fingerprint import fingerprint as fingerprint_source
-from mltrust.operations.means import with_record_readers
 from mltrust.operations.seal import Labels, parameters_for, records_sha256
 from mltrust.operations.seal import seal as seal_source
 from mltrust.operations.signing import new_signatures, prepare, with_signatures
 from mltrust.sealfile import SealFile, put, seal_path
 from mltrust.statements.seal import SealPredicate, fingerprint_of, read_seal
+from mltrust.verifying import verify, verify_seen
 
 if TYPE_CHECKING:
     from mltrust.disk.digest_cache import DigestCache
-    from mltrust.operations.expectations import Expected
+
+__all__ = [
+    "Fingerprint",
+    "Sealed",
+    "anchor",
+    "consult",
+    "default_means",
+    "fingerprint",
+    "seal",
+    "verify",
+    "verify_seen",
+]
 
 
 @dataclass(frozen=True)
@@ -118,7 +114,7 @@ def seal(
         effective = place.exclusions(target, exclude, (*new_salts.beside, *store.beside, *map(Path, beside)))
         refuse_store(place.path, effective)
         source = place.source(effective, name)
-        labels, reading = Labels(source.name, dict(annotations or {})), _remembering(store.means, cache, place.path)
+        labels, reading = Labels(source.name, dict(annotations or {})), remembering(store.means, cache, place.path)
         what = suite_for(suite), labels, previous
         bundle, found = new_salts.settle(
             lambda blinding: seal_source(source, blinded_means(reading, blinding), *what, with_sha256=recorded)
@@ -145,52 +141,6 @@ def _published(seal: Placed, anchors: Sequence[Anchor]) -> Bundle:
             raise
         done.append(backend.name)
     return bundle
-
-
-def verify(
-    artifact: AnyPath,
-    *,
-    trust: Trust,
-    seal: AnyPath | None = None,
-    means: Means | None = None,
-    quick: "DigestCache | None" = None,
-    salts: AnyPath | None = None,
-    expect: Sequence[AnyPath] = (),
-    with_sha256: bool = False,
-) -> Report:
-    """Verify a file or folder against its seal and whoever `trust` names; `Report.require()` raises on less.
-
-    With a cache as `quick`, files that are unchanged since they were last read on this machine, as far as the file
-    system can tell, are not read again; the report says how many. Without it, all bytes are read, whatever is cached.
-    `salts` are those of a blinded seal, if they are not kept beside it. `expect` names documents with published digests
-    (Croissant, or a file listing of the Hugging Face Hub): what they name must be what they say. `with_sha256` compares
-    the sealed SHA-256s with those of the bytes, too; `UsageError` if the seal has none.
-    """
-    from mltrust.beside.kept import kept_with
-    from mltrust.beside.store import store_beside
-    from mltrust.operations.rows import keeping
-    from mltrust.operations.verify import verify as verify_source
-
-    means = means or default_means()
-    expected = _expected(expect, means) if expect else None
-    place = open_artifact(artifact, means.remote)
-    sealed = place.sealed(seal)
-    source = place.source(sealed_exclusions(sealed.bundle))
-    kept = kept_with(sealed, salts)
-    store = store_beside(sealed.path, sealed.bundle.manifest)
-    with nullcontext((means, store)) if store.hashes is None else keeping(means) as (keeper, rows):
-        means = _remembering(keeper, quick, place.path)
-        return verify_source(
-            source, sealed, trust, means, kept, expected=expected, rows=(store, rows), with_sha256=with_sha256
-        )
-
-
-def _expected(documents: Sequence[AnyPath], means: Means) -> "Expected":
-    from mltrust.core.expectations import MAX_PUBLICATION_BYTES, read_publication
-    from mltrust.operations.expectations import Expected
-
-    read = [read_publication(read_document(Path(each), MAX_PUBLICATION_BYTES), str(each)) for each in documents]
-    return Expected(read, means.engine)
 
 
 def fingerprint(
@@ -250,51 +200,3 @@ def consult(seal: AnyPath, trust: Trust, *, refresh: bool = False) -> tuple[Bund
         renewed = refreshed(bundle, trust.everybody)
         bundle = found.update(lambda now: now.with_renewed(renewed))
     return bundle, list(sealed_vouching(bundle, trust, found.path))
-
-
-def default_means(
-    jobs: int | None = None,
-    progress: Progress | None = None,
-    engine: str = "threads",
-    remote: Mapping[str, Settings] | None = None,
-    *,
-    records: bool = True,
-    records_index: bool = False,
-) -> Means:
-    """Return every installed reader, the opaque one last, and the engine of a URI, such as `dask://HOST:PORT`.
-
-    Without `records`, files of records are read as a whole; with `records_index`, they get an index, in which a record
-    can be found missing.
-
-    `jobs` is how much it does at once: threads, or pieces of work on a cluster (None: what suits it). `remote` holds
-    the settings of remote sources by scheme, such as `{"s3": {"endpoint_url": "https://..."}}`.
-    """
-    known = sorted(registry.names("readers"), key=lambda name: name == "opaque")
-    readers: list[ArtifactReader] = [registry.load("readers", name)() for name in known]
-    if not records:
-        readers = [reader for reader in readers if not isinstance(reader, RecordReader)]
-    plug: type[EnginePlug] = registry.load("engines", re.split("[:+]", engine, maxsplit=1)[0])
-    means = Means(readers, plug.from_uri(engine, jobs), progress or Silent(), remote or {})
-    return with_record_readers(means, lambda reader: reader.indexing()) if records_index else means
-
-
-def _remembering(means: Means, cache: "DigestCache | None", artifact: Path | None) -> Means:
-    if cache is None or artifact is None:  # what lies elsewhere is read again each time
-        return means
-    from mltrust.engines.remembering import RememberingEngine
-
-    where = artifact.resolve()
-    if cache.folder.resolve().is_relative_to(where):
-        raise UsageError(f"the digest cache {cache.folder} lies in the artifact", hint="Keep it elsewhere.")
-    return replace(means, engine=RememberingEngine(means.engine, cache, str(where)))
-
-
-def sealed_exclusions(bundle: Bundle) -> tuple[str, ...]:
-    """Return the patterns a seal says were left out; `FormatError` if they are none."""
-    patterns = read_seal(bundle.statement).parameters.exclude
-    try:
-        check_patterns(patterns)
-        Exclusions(patterns)
-    except UsageError as error:
-        raise FormatError("seal statement", str(error)) from error
-    return patterns

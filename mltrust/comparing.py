@@ -1,10 +1,9 @@
 """The verb of differences, on paths: of artifacts, which are read as a seal on the other side was, and of seals."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
-from mltrust.api import default_means
 from mltrust.artifacts import AnyPath, Artifact, open_artifact
 from mltrust.beside.store import store_beside
 from mltrust.core.bundle import Bundle
@@ -12,12 +11,14 @@ from mltrust.core.changes import Difference
 from mltrust.core.digest import BLAKE3, Suite, suite_named
 from mltrust.core.exclusion import ERASURES_NAME, RECORDS_NAME, SALTS_NAME
 from mltrust.errors import UsageError
-from mltrust.interfaces import Means, RecordReader
+from mltrust.interfaces import Means, RecordReader, Seen
+from mltrust.means import default_means
 from mltrust.operations.diff import Side
 from mltrust.operations.diff import diff as diff_sides
 from mltrust.operations.fingerprint import read_found
 from mltrust.operations.means import indexed_as
 from mltrust.operations.rows import RowOptions, keeping
+from mltrust.operations.watched import WatchedSource
 from mltrust.statements.seal import read_seal
 
 
@@ -32,6 +33,17 @@ def diff(
 
     `rows` says how the rows of files of records are told that differ.
     """
+    return diff_seen(before, after, means=means, rows=rows)[0]
+
+
+def diff_seen(
+    before: AnyPath,
+    after: AnyPath,
+    *,
+    means: Means | None = None,
+    rows: RowOptions | None = None,
+) -> tuple[Difference, Seen]:
+    """Do what `diff` does; return beside the difference what it was made of, as renderers want it."""
     means = means or default_means()
     places = [open_artifact(side, means.remote) for side in (before, after)]
     seals = [place.as_seal() for place in places]
@@ -50,7 +62,17 @@ def diff(
         ]
         if sides[0].manifest.indexed != sides[1].manifest.indexed:  # the same records, whether they are indexed or not
             sides = [replace(side, manifest=side.manifest.unindexed()) for side in sides]
-        return diff_sides(sides[0], sides[1], means.readers, rows or RowOptions())
+        found, seen = diff_sides(sides[0], sides[1], means.readers, rows or RowOptions())
+    return found, _placed(seen, list(zip(places, seals, strict=True)))
+
+
+def _placed(seen: Seen, sides: Sequence[tuple[Artifact, Bundle | None]]) -> Seen:
+    """Say where the files of a difference lie: on the second side, unless that is a seal."""
+    artifacts = [place for place, bundle in sides if bundle is None]
+    seals = [place.shown for place, bundle in sides if bundle is not None]
+    if artifacts:
+        seen = replace(seen, artifact=artifacts[-1].shown, folder=artifacts[-1].folder)
+    return replace(seen, seal=seals[-1] if seals else None)
 
 
 def _sealed_side(place: Artifact, bundle: Bundle) -> Side:
@@ -71,7 +93,8 @@ def _read_side(place: Artifact, rule: Bundle | None, means: Means) -> Iterator[S
     source = place.source(exclude)
     with keeping(means) as (keeper, rows):
         reading = read_found(source, keeper, suite, keep_files=True)
-        yield Side(place.shown, reading.manifest, source, reading, rows, alone=not place.is_folder())
+        again = WatchedSource(source, means.progress)  # rows that differ
+        yield Side(place.shown, reading.manifest, again, reading, rows, alone=not place.is_folder())
 
 
 def _as_sealed(rule: Bundle, means: Means) -> Means:

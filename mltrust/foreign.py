@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from mltrust.api import default_means
 from mltrust.artifacts import AnyPath, Artifact, open_artifact
 from mltrust.beside.paths import erasures_path, salts_path, store_path
 from mltrust.core.exclusion import TEMP_PREFIX, path_pattern
@@ -13,7 +12,8 @@ from mltrust.core.oms.statement import GIT_PATHS
 from mltrust.core.report import Notice, Report
 from mltrust.disk.documents import read_document
 from mltrust.errors import UsageError
-from mltrust.interfaces import Means, Trust, TrustedKey, TrustedSigner
+from mltrust.interfaces import Means, Seen, Trust, TrustedKey, TrustedSigner
+from mltrust.means import default_means
 from mltrust.operations.oms import verify_oms as verify_source
 from mltrust.sealfile import seal_path
 
@@ -33,6 +33,19 @@ def verify_oms(
     keeps beside a seal (none of these if they are signed), and what the gitignore patterns in `exclude` name: the
     report lists all of it. `old` takes the signatures of model-signing 0.2.0, too, where certificates made them.
     """
+    return verify_oms_seen(artifact, bundle, trust=trust, exclude=exclude, old=old, means=means)[0]
+
+
+def verify_oms_seen(
+    artifact: AnyPath,
+    bundle: AnyPath,
+    *,
+    trust: Trust,
+    exclude: Sequence[str] = (),
+    old: bool = False,
+    means: Means | None = None,
+) -> tuple[Report, Seen]:
+    """Do what `verify_oms` does; return beside the report what it was made of, as renderers want it."""
     if trust.fingerprint is not None:
         raise UsageError("a fingerprint is that of a seal, and a bundle has none", hint="Name a key, or certificates.")
     if trust.anchors:
@@ -46,8 +59,9 @@ def verify_oms(
     source = place.source(tuple(dict.fromkeys(patterns)))
     signers = [_taking_old(signer) for signer in trust.signers] if old else trust.signers
     asked = replace(trust, signers=signers, assumed=())
-    report = verify_source(source, _by_ids(read, asked), asked, means, is_file=is_file)
-    return report.model_copy(update={"notices": (*report.notices, *_seal_notices(place))})
+    report, seen = verify_source(source, _by_ids(read, asked), asked, means, is_file=is_file)
+    report = report.model_copy(update={"notices": (*report.notices, *_seal_notices(place))})
+    return report, replace(seen, artifact=place.shown, folder=place.folder)
 
 
 def _left_out(bundle: OmsBundle) -> Sequence[str]:

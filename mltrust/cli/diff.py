@@ -5,12 +5,14 @@ from typing import Annotated
 import typer
 
 from mltrust.cli.console import Console
-from mltrust.cli.exits import Exit
-from mltrust.cli.options import Format, FormatOption, Jobs, speaking
+from mltrust.cli.options import Jobs, speaking
+from mltrust.cli.reporting import Reports, reporting
 
 
 @speaking
+@reporting
 def diff(
+    reports: Reports,
     console: Console,
     before: Annotated[str, typer.Argument(metavar="A", help="An artifact, a URL or a seal.", show_default=False)],
     after: Annotated[str, typer.Argument(metavar="B", help="An artifact, a URL or a seal.", show_default=False)],
@@ -24,7 +26,6 @@ def diff(
     ] = None,
     preview: Annotated[bool, typer.Option("--preview", help="Show the text of the rows that are named.")] = False,
     jobs: Jobs = None,
-    format_: FormatOption = Format.TEXT,
 ) -> None:
     """Name what differs between two artifacts or seals: files, tensors, shapes, rows, and how many bytes.
 
@@ -37,15 +38,13 @@ def diff(
       mltrust diff model-v1.seal.json model-v2/
       mltrust diff model/ s3://bucket/model
       mltrust diff data-v1/ data-v2/ --key-column id --preview
+      mltrust diff model-v1/ model-v2/ --format markdown --output changes.md
     """
     from mltrust import api, comparing
     from mltrust.cli.home import remote_settings
     from mltrust.operations.rows import RowOptions
-    from mltrust.renderers import json_v1, text
 
     with console.progress() as progress:
         means = api.default_means(jobs, progress, remote=remote_settings(before, after))
-        found = comparing.diff(before, after, means=means, rows=RowOptions(limit, key_column, preview))
-    rendered = json_v1.difference(found) if format_ is Format.JSON else text.difference(found, verbose=console.verbose)
-    console.result(rendered)
-    raise typer.Exit(Exit.FAILED if found.changes else Exit.OK)
+        found, seen = comparing.diff_seen(before, after, means=means, rows=RowOptions(limit, key_column, preview))
+    reports.finish(console, found, seen)

@@ -7,22 +7,32 @@ import typer
 
 from mltrust.cli.console import Console
 from mltrust.cli.naming import Named, trusting
-from mltrust.cli.options import Artifact, Engine, Format, FormatOption, Jobs, SaltsOption, finish, speaking
+from mltrust.cli.options import Engine, Jobs, SaltsOption, speaking
+from mltrust.cli.reporting import Reports, reporting
 from mltrust.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from mltrust.core.report import Report
-    from mltrust.interfaces import Means, Trust
+    from mltrust.interfaces import Means, Seen, Trust
 
 
 @speaking
+@reporting
 @trusting
 def verify(
     named: Named,
+    reports: Reports,
     console: Console,
-    artifact: Artifact,
+    artifact: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[ARTIFACT]",
+            help="A file, a folder, or a URL such as s3://... (default: all whose seals git has staged here).",
+            show_default=False,
+        ),
+    ] = None,
     seal: Annotated[Path | None, typer.Option("--seal", help="The seal (default: the one kept with it).")] = None,
     content_only: Annotated[
         bool, typer.Option("--content-only", help="Compare bytes with the seal; ask nobody who vouches for it.")
@@ -49,10 +59,18 @@ def verify(
     oms_legacy: Annotated[
         bool, typer.Option("--oms-legacy", help="oms: take signatures of model-signing 0.2.0, made by certificates.")
     ] = False,
+    download: Annotated[
+        bool, typer.Option("--download", help="hf: read all bytes, also of files that the Hub lists by their SHA-256.")
+    ] = False,
+    into: Annotated[
+        Path | None,
+        typer.Option("--into", metavar="DIR", help="hf: download into this new folder; it is kept only if verified."),
+    ] = None,
+    staged: Annotated[
+        bool, typer.Option("--staged", help="Verify what is staged in git, by the seal that is; read no work tree.")
+    ] = False,
     jobs: Jobs = None,
     engine: Engine = "threads",
-    format_: FormatOption = Format.TEXT,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the report to a file.")] = None,
 ) -> None:
     """Tell whether a file or folder holds the sealed bytes, and if not, exactly what differs.
 
@@ -69,27 +87,50 @@ def verify(
       mltrust verify model/ --anchor git-notes:. --fetch origin --key acme.pub
       mltrust verify model/ --policy release-policy.toml
       mltrust verify model/ --content-only --format json
+      mltrust verify model/ --report sarif=out/verify.sarif --report html=out/verify.html
       mltrust verify model/ --quick
       mltrust verify data/ --expect croissant.json
       mltrust verify s3://bucket/model --seal model.seal.json
+      mltrust verify hf://org/model@v1 --key release.key.pub
+      mltrust verify hf://org/model@v1 --key release.key.pub --into model/
       mltrust verify /mnt/model --engine dask://scheduler:8786
+      mltrust verify --staged --content-only
       mltrust verify model/ --oms model.sig --key signer.pub
       mltrust verify model/ --oms model.sig --certificate-chain roots.pem
     """
     from mltrust import api
     from mltrust.cli.home import digest_cache, remote_settings
-    from mltrust.renderers import json_v1, text
 
     with_seal = {"--seal": seal, "--salts": salts, "--quick": quick, "--expect": expect, "--with-sha256": with_sha256}
+    with_seal |= {"--download": download, "--into": into}
+    if into is not None and (quick or salts is not None):
+        raise UsageError("--into goes with neither --quick nor --salts", hint="Verify the folder afterwards.")
     _refuse_together(oms, with_seal, {"--exclude": exclude, "--oms-legacy": oms_legacy})
     whom = _whom(named, console, content_only=content_only)
+    if staged or artifact is None:
+        from mltrust.cli.tracked import Tracked, refuse
+
+        if staged:
+            elsewhere = {"--oms": oms, "--quick": quick, "--download": download, "--into": into}
+            refuse(elsewhere, "goes with no --staged", "Without it, the work tree is verified.")
+        if artifact is None:
+            of_one = {"--oms": oms, "--seal": seal, "--salts": salts, "--expect": expect, "--into": into}
+            refuse(of_one, "goes with an ARTIFACT", "Name the file or folder.")
+        tracked = Tracked(staged, whom, seal, salts, expect or (), with_sha256, quick, jobs, engine)
+        tracked.verify(artifact, reports, console)
     with console.progress() as progress:
         means = api.default_means(jobs, progress, engine, remote_settings(artifact))
         if oms is not None:
-            report = _of_bundle(artifact, oms, whom, means, exclude or (), old=oms_legacy)
+            report, seen = _of_bundle(artifact, oms, whom, means, exclude or (), old=oms_legacy)
+        elif into is not None:
+            from mltrust.downloading import download_seen
+
+            report, seen = download_seen(
+                artifact, into, trust=whom, seal=seal, means=means, expect=expect or (), with_sha256=with_sha256
+            )
         else:
             cache = digest_cache(console) if quick else None
-            report = api.verify(
+            report, seen = api.verify_seen(
                 artifact,
                 trust=whom,
                 seal=seal,
@@ -98,9 +139,11 @@ def verify(
                 salts=salts,
                 expect=expect or (),
                 with_sha256=with_sha256,
+                download=download,
             )
-    rendered = json_v1.report(report) if format_ is Format.JSON else text.report(report, verbose=console.verbose)
-    finish(console, rendered, report.verdict, output)
+    if into is not None:
+        console.talk(f"kept in {into}" if report.verdict == "verified" else "nothing was kept")
+    reports.finish(console, report, seen)
 
 
 def _refuse_together(oms: Path | None, with_seal: "Mapping[str, object]", with_oms: "Mapping[str, object]") -> None:
@@ -124,7 +167,7 @@ def _whom(named: Named, console: Console, *, content_only: bool) -> "Trust":
 
 def _of_bundle(
     artifact: str, oms: Path, whom: "Trust", means: "Means", exclude: "Sequence[str]", *, old: bool
-) -> "Report":
-    from mltrust.foreign import verify_oms
+) -> "tuple[Report, Seen]":
+    from mltrust.foreign import verify_oms_seen
 
-    return verify_oms(artifact, oms, trust=whom, exclude=exclude, old=old, means=means)
+    return verify_oms_seen(artifact, oms, trust=whom, exclude=exclude, old=old, means=means)

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from mltrust.core.changes import Change
 from mltrust.core.model import Document
+from mltrust.core.names import count
 from mltrust.core.receipt import TimeBounds
 from mltrust.errors import AnchorError, ContradictionError, ForeignReceiptError, NotVerifiedError
 
@@ -148,7 +149,8 @@ class Scope(Document):
     Of the files and bytes, those `not_reread` were taken from a digest cache: the file system says that they are
     unchanged since they were last read on this machine.
     Of the files, `pointers` are Git LFS pointers that match the sealed SHA-256 of their content; that has
-    `bytes_not_here`, which are not among the `bytes`.
+    `bytes_not_here`, which are not among the `bytes`. If they do not lie in the artifact, but were made of a listing of
+    its files, `told_by` says whose word that is.
     """
 
     files: int
@@ -160,18 +162,30 @@ class Scope(Document):
     bytes_not_reread: int = 0
     pointers: int = 0
     bytes_not_here: int = 0
+    told_by: str = ""
     excluded: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+
+    @property
+    def not_here(self) -> str:
+        """Say in one line which bytes nobody looked at; nothing, if there are none."""
+        if not self.pointers:
+            return ""
+        where = f"{self.told_by} lists only" if self.told_by else "only a Git LFS pointer is here"
+        what = " a size and a SHA-256, which are the sealed ones" if self.told_by else ""
+        return f"{count(self.bytes_not_here, 'byte')} of {count(self.pointers, 'file')}, for which {where}{what}"
 
 
 class Report(Document):
     """The result of verifying an artifact or a proof.
 
+    `fingerprint` and `root` are those that are stated: of the artifact, or of the one a proof leads to.
     `content_only` tells that the caller asked for the bytes alone, so that nobody had to vouch.
     """
 
     name: str
     fingerprint: str
+    root: str
     suite: str
     content_only: bool
     scope: Scope
@@ -202,9 +216,16 @@ class Report(Document):
         passed = (check for check in self.checks if check.outcome is Outcome.PASS)
         return tuple(check for check in passed if check.kind in kinds and check.vouches)
 
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why it is not VERIFIED, one at least; none if it is."""
+        if self.verdict is Verdict.VERIFIED:
+            return ()
+        found = (check.summary for check in self.checks if check.outcome is not Outcome.PASS)
+        return tuple(found) or ("nobody trusted vouches for it",)
+
     def require(self) -> "Report":
         """Return the report if it is VERIFIED, else raise `NotVerifiedError` naming the first reasons."""
         if self.verdict is Verdict.VERIFIED:
             return self
-        reasons = [check.summary for check in self.checks if check.outcome is not Outcome.PASS]
-        raise NotVerifiedError(f"{self.name}: {self.verdict}: {'; '.join(reasons) or 'nobody trusted vouches for it'}")
+        raise NotVerifiedError(f"{self.name}: {self.verdict}: {'; '.join(self.reasons)}")

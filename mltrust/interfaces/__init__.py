@@ -7,6 +7,9 @@ inherits the public contract suite in `mltrust.testing`.
 from mltrust.interfaces.anchoring import Anchor, Dialogue, Home, Mute, Submission
 from mltrust.interfaces.exporting import Exporter, Sealing
 from mltrust.interfaces.hashing import HashingDigester
+from mltrust.interfaces.listing import Listing, Told
+from mltrust.interfaces.loading import LoadingEngine
+from mltrust.interfaces.progress import Progress, Silent
 from mltrust.interfaces.reading import (
     ArtifactReader,
     ArtifactSource,
@@ -17,15 +20,15 @@ from mltrust.interfaces.reading import (
     Means,
     OpenFile,
     Parts,
-    Progress,
     RecordReader,
     Remembering,
     RemoteEngine,
     Row,
+    SealedSource,
     Segment,
-    Silent,
     SourcePlug,
 )
+from mltrust.interfaces.rendering import Renderer, Seen
 from mltrust.interfaces.settings import Settings
 from mltrust.interfaces.signing import SignatureVerifier, Signer
 from mltrust.interfaces.trusting import Quorum, Trust, TrustedKey, TrustedSigner
@@ -42,6 +45,8 @@ __all__ = [
     "FileEntry",
     "HashingDigester",
     "Home",
+    "Listing",
+    "LoadingEngine",
     "Means",
     "Mute",
     "OpenFile",
@@ -51,8 +56,11 @@ __all__ = [
     "RecordReader",
     "Remembering",
     "RemoteEngine",
+    "Renderer",
     "Row",
+    "SealedSource",
     "Sealing",
+    "Seen",
     "Segment",
     "Settings",
     "SignatureVerifier",
@@ -60,6 +68,7 @@ __all__ = [
     "Silent",
     "SourcePlug",
     "Submission",
+    "Told",
     "Trust",
     "TrustedKey",
     "TrustedSigner",

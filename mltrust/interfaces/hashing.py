@@ -3,7 +3,8 @@
 from abc import abstractmethod
 
 from mltrust.core.digest import Suite
-from mltrust.interfaces.reading import ArtifactSource, Digester, Progress, Segment
+from mltrust.interfaces.progress import Progress
+from mltrust.interfaces.reading import ArtifactSource, Digester, Segment
 
 
 class HashingDigester(Digester):

@@ -11,6 +11,8 @@ from mltrust.core.digest import DIGEST_SIZE, Suite
 from mltrust.core.manifest import Entry, Manifest
 from mltrust.core.records import Batch
 from mltrust.core.report import Notice, Recalled
+from mltrust.errors import ArtifactError
+from mltrust.interfaces.progress import Progress
 from mltrust.interfaces.settings import Settings
 
 
@@ -68,6 +70,13 @@ class ArtifactSource(Protocol):
     def files(self) -> Iterator[FileEntry]:
         """List the files in the order of the UTF-8 bytes of their paths, each once; a source need not hold them all."""
 
+    def find(self, path: str) -> FileEntry:
+        """Return one file without a list of all, if `files` may list it; `ArtifactError` if it is not there."""
+        for file in self.files():
+            if file.path == path:
+                return file
+        raise ArtifactError(path, "does not exist")
+
     def open(self, file: FileEntry, offset: int = 0, length: int | None = None) -> AbstractContextManager[OpenFile]:
         """Open `file`; raise `ChangedError` if on entry or on exit it is not the version that was listed.
 
@@ -89,18 +98,10 @@ class ArtifactSource(Protocol):
         """Return where `file` lies on this machine, or None if it lies elsewhere."""
 
 
-class SourcePlug(ArtifactSource, Protocol):
-    """A source that a caller names by a URL whose scheme is the plug's name; every plug but `local` is one."""
+class SealedSource(ArtifactSource, Protocol):
+    """A source that also says of what it is one, and finds the seal that is kept there."""
 
-    shown: str  # the URL as it may be shown: nothing in it that signs or opens anything
-
-    @classmethod
-    def from_url(cls, url: str, settings: Settings) -> Self:
-        """Return the source of `url` (`scheme://...`) without exclusions; it opens nothing.
-
-        `settings` are what the caller configured for the scheme. Raises `UsageError` if they, or the URL, make no
-        sense or carry credentials.
-        """
+    shown: str  # what the caller named, as it may be shown: nothing in it that signs or opens anything
 
     def leaving_out(self, exclude: Sequence[str], name: str | None) -> Self:
         """Return the source of the same place, over the same connections, with these exclusions, called `name`."""
@@ -112,14 +113,16 @@ class SourcePlug(ArtifactSource, Protocol):
         """Return the seal kept with the artifact, which opens as the files do; None if there is none."""
 
 
-class Progress(Protocol):
-    """Watches long work. Methods may be called from any thread."""
+class SourcePlug(SealedSource, Protocol):
+    """A source that a caller names by a URL whose scheme is the plug's name; every plug but `local` is one."""
 
-    def expect(self, files: int, size: int) -> None:
-        """Say how many more files and bytes there are to come."""
+    @classmethod
+    def from_url(cls, url: str, settings: Settings) -> Self:
+        """Return the source of `url` (`scheme://...`) without exclusions; it opens nothing.
 
-    def advance(self, size: int) -> None:
-        """Say that `size` more bytes are done."""
+        `settings` are what the caller configured for the scheme. Raises `UsageError` if they, or the URL, make no
+        sense or carry credentials.
+        """
 
 
 class Digester(Protocol):
@@ -258,16 +261,6 @@ class Remembering(Protocol):
     @property
     def recalled(self) -> Recalled:
         """How much of the last run was not read."""
-
-
-class Silent:
-    """A progress that shows nothing."""
-
-    def expect(self, files: int, size: int) -> None:
-        """Show nothing."""
-
-    def advance(self, size: int) -> None:
-        """Show nothing."""
 
 
 @dataclass(frozen=True)

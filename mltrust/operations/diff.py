@@ -7,7 +7,7 @@ from mltrust.core.changes import Change, Difference, changed_bytes, changes_betw
 from mltrust.core.manifest import Manifest
 from mltrust.core.names import shown
 from mltrust.disk.records import HashesOf
-from mltrust.interfaces import ArtifactReader, ArtifactSource
+from mltrust.interfaces import ArtifactReader, ArtifactSource, Seen
 from mltrust.operations.fingerprint import Reading
 from mltrust.operations.measure import Disk, measured
 from mltrust.operations.rows import RowOptions, RowSide, with_rows
@@ -42,8 +42,11 @@ class Side:
         )
 
 
-def diff(before: Side, after: Side, readers: Sequence[ArtifactReader], options: RowOptions) -> Difference:
-    """Return every difference between two sides of one suite; none exactly when every byte and name is equal."""
+def diff(before: Side, after: Side, readers: Sequence[ArtifactReader], options: RowOptions) -> tuple[Difference, Seen]:
+    """Return every difference between two sides of one suite, and both manifests.
+
+    There is no difference exactly when every byte and name is equal.
+    """
     after = _paired(before, after)
     changes = changes_between(before.manifest, after.manifest)
     for side in (before, after):
@@ -57,7 +60,7 @@ def diff(before: Side, after: Side, readers: Sequence[ArtifactReader], options: 
     changes = with_rows(changes, (before.manifest, after.manifest), (rows[0], rows[1]), options)
     roots = before.manifest.content_root, after.manifest.content_root
     records = rows_of(before.manifest), rows_of(after.manifest)
-    return Difference(
+    difference = Difference(
         before=before.name,
         after=after.name,
         same_content=roots[0] == roots[1] if any(roots) else None,
@@ -67,6 +70,7 @@ def diff(before: Side, after: Side, readers: Sequence[ArtifactReader], options: 
         bytes_total=_bytes_of_both(before.manifest, after.manifest),
         changes=tuple(_named(change, after) for change in changes),
     )
+    return difference, Seen(before=before.manifest, after=after.manifest)
 
 
 def _paired(before: Side, after: Side) -> Side:

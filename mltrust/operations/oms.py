@@ -10,11 +10,11 @@ from mltrust.core.names import count, few, shown
 from mltrust.core.oms.bundle import OmsBundle
 from mltrust.core.oms.reading import SINGLE, OmsStatement
 from mltrust.core.report import Check, CheckKind, Notice, Outcome, Report, Scope, SignatureState
-from mltrust.interfaces import ArtifactSource, Means, Trust
+from mltrust.interfaces import ArtifactSource, Means, Seen, Trust
 from mltrust.operations.fingerprint import Reading, read_found
 from mltrust.operations.links import links_in
 from mltrust.operations.notices import notices
-from mltrust.operations.pointers import Pointed, explained, pointed, pointers_said
+from mltrust.operations.pointers import Pointed, pointed, pointers_said, undecided_said
 from mltrust.operations.vouching import vouching
 
 SUITE = "oms"
@@ -23,8 +23,10 @@ SUITE = "oms"
 _FETCH = "Fetch the content: git lfs pull"
 
 
-def verify_oms(source: ArtifactSource, bundle: OmsBundle, trust: Trust, means: Means, *, is_file: bool) -> Report:
-    """Return the report on a model; `is_file` tells that it is a single file.
+def verify_oms(
+    source: ArtifactSource, bundle: OmsBundle, trust: Trust, means: Means, *, is_file: bool
+) -> tuple[Report, Seen]:
+    """Return the report on a model, and the manifest of what was read; `is_file` tells that it is a single file.
 
     1. The bundle has been parsed strictly (`read_bundle`). From its payload are taken: the files, the algorithm, what
        was left out (already in `source`) and whether links are allowed. Nothing else; and not whom to trust.
@@ -41,17 +43,18 @@ def verify_oms(source: ArtifactSource, bundle: OmsBundle, trust: Trust, means: M
     statement = bundle.statement
     reading = read_found(source, replace(means, readers=means.readers[-1:]), statement.suite, keep_files=True)  # 3
     listed = _listed(statement, reading, is_file=is_file)  # 4
-    pointers = pointed(listed, reading)
-    changes = tuple(_differences(listed, pointers.filled(reading)))
+    pointers = pointed(listed, reading, statement.suite)
+    changes = tuple(_differences(listed, pointers.filled(reading), pointers))
     links = () if is_file else links_in(source, reading.files)
     scope = _scope(source, reading.manifest, pointers)
     checks = [_agreement(statement), _content(changes, listed, scope), *_forbidden(links, statement)]  # 2, 5
     vouched = vouching(bundle.payload, (), bundle.signatures, trust, fingerprint=None)  # 6
     checks += (_of_a_bundle(check, old=statement.root is None) for check in vouched)
-    name = statement.name or source.name
-    return Report(
+    name, root = statement.name or source.name, statement.computed_root().hex()
+    report = Report(
         name=name,
-        fingerprint=statement.computed_root().hex(),
+        fingerprint=root,
+        root=root,
         suite=SUITE,
         content_only=trust.content_only,
         scope=scope,
@@ -59,6 +62,7 @@ def verify_oms(source: ArtifactSource, bundle: OmsBundle, trust: Trust, means: M
         changes=changes,
         notices=(*_limits(name, statement, links), *notices(reading.manifest, reading.files, source)),  # 7
     )
+    return report, Seen(after=reading.manifest)
 
 
 def _scope(source: ArtifactSource, found: Manifest, pointers: Pointed) -> Scope:
@@ -106,10 +110,10 @@ def _known(found: Manifest) -> dict[bytes, int]:
     return {entry.leaf.digest: entry.leaf.size for entry in found.entries}
 
 
-def _differences(listed: Manifest, reading: Reading) -> Iterator[Change]:
+def _differences(listed: Manifest, reading: Reading, pointers: Pointed) -> Iterator[Change]:
     known = _known(reading.manifest)
     for change in changes_between(listed, reading.manifest):
-        yield _unsized(explained(reading.explained(change), listed), known)
+        yield _unsized(pointers.explained(reading.explained(change)), known)
 
 
 def _unsized(change: Change, known: Mapping[bytes, int]) -> Change:
@@ -130,8 +134,8 @@ def _content(changes: Sequence[Change], listed: Manifest, scope: Scope) -> Check
         outcome, hint = Outcome.UNCHECKED, _FETCH
         summary = f"no difference was found in what is here; {pointers_said(scope)}"
     if changes and not listed.has_sha256 and all(change.kind is ChangeKind.POINTER for change in changes):
-        outcome, hint = Outcome.UNCHECKED, _FETCH
-        summary = f"{count(len(changes), 'file')} only a Git LFS pointer, the content is not here"
+        outcome = Outcome.UNCHECKED
+        summary, hint = undecided_said(len(changes), scope.told_by)
     elif changes:
         outcome, summary, hint = Outcome.FAIL, f"{count(len(changes), 'difference')} from the signed bytes", None
         if all(change.kind is ChangeKind.ADDED for change in changes):

@@ -12,7 +12,7 @@ from mltrust.core.names import count, counted
 from mltrust.core.receipt import Receipt
 from mltrust.core.report import Check, CheckKind, Outcome, Recalled, Report, Scope
 from mltrust.core.statement import Statement
-from mltrust.interfaces import ArtifactSource, Means, Trust
+from mltrust.interfaces import ArtifactSource, Means, Seen, Told, Trust
 from mltrust.operations.anchor import Placed
 from mltrust.operations.blinding import (
     Kept,
@@ -25,7 +25,7 @@ from mltrust.operations.fingerprint import Reading, read_found
 from mltrust.operations.means import blinded_means, indexed_as, sealed_readers
 from mltrust.operations.measure import Disk
 from mltrust.operations.notices import notices
-from mltrust.operations.pointers import explained, pointed, pointers_said
+from mltrust.operations.pointers import Pointed, pointed, pointers_said, undecided_said
 from mltrust.operations.rows import RowSide, with_rows
 from mltrust.operations.sealed_sha256 import require_sha256s, sha256_check
 from mltrust.operations.vouching import vouching
@@ -47,8 +47,10 @@ def verify(
     expected: "Expected | None" = None,
     rows: tuple[RowSide, RowSide] = (RowSide(), RowSide()),
     with_sha256: bool = False,
-) -> Report:
-    """Return the report on an artifact; `kept` is what is kept with a blinded seal, `expected` what others published.
+) -> tuple[Report, Seen]:
+    """Return the report on an artifact, and both manifests: what is sealed, and what was read.
+
+    `kept` is what is kept with a blinded seal, `expected` what others published.
 
     Of the `rows`, the first are those of the seal, and the second what the readers of `means` keep. `with_sha256` asks
     for the SHA-256s of the seal to be compared as well; `UsageError` if it has none.
@@ -75,17 +77,19 @@ def verify(
     sealed_means = indexed_as(bundle.manifest, sealed_means)
     suite, looked_up = suite_named(predicate.suite), expected is not None
     reading = read_found(source, sealed_means, suite, keep_files=looked_up, with_sha256=with_sha256)
-    pointers = pointed(bundle.manifest, reading)
+    pointers = pointed(bundle.manifest, reading, suite, source.told_by if isinstance(source, Told) else "")
     found, reading = reading, pointers.filled(reading)
     if bundle.manifest == reading.manifest:
         bundle = replace(bundle, manifest=bundle.manifest.with_roots_of(reading.manifest))
-    checks = [_agreement(bundle)]  # 3
-    changes = tuple(noted(change, blinding, reading.manifest) for change in _differences(bundle, reading))  # 4
+    checks = [agreement(bundle)]  # 3
+    differences = _differences(bundle, reading, pointers)  # 4
+    changes = tuple(noted(change, blinding, reading.manifest) for change in differences)
     disk = Disk(source, sealed_means.readers, {file.path: file for file in reading.files})
     changes = with_rows(changes, (bundle.manifest, reading.manifest), (rows[0], replace(rows[1], disk=disk)))
     scope = _scope(source, found, means.recalled, predicate.parameters, erased_from(reading, blinding))
     scope = scope.model_copy(update={"pointers": pointers.files, "bytes_not_here": pointers.bytes})
-    checks.append(about_blinded(_content(bundle, changes, reading, scope), kept, bundle.manifest))
+    scope = scope.model_copy(update={"told_by": pointers.told_by if reading.named else ""})
+    checks.append(about_blinded(_content(bundle, changes, reading, scope, pointers), kept, bundle.manifest))
     if with_sha256:
         checks.append(sha256_check(bundle.manifest, found.manifest))
     if kept.tombstones:
@@ -95,9 +99,10 @@ def verify(
     if expected is not None:
         checks += expected.checks(found, source, means.progress)
     checks += sealed_vouching(bundle, trust, seal.path)  # 5
-    return Report(
+    report = Report(
         name=bundle.statement.subject[0].name,
         fingerprint=bundle.statement.subject[0].digest[predicate.suite],
+        root=predicate.root,
         suite=predicate.suite,
         content_only=trust.content_only,
         scope=scope,
@@ -105,6 +110,8 @@ def verify(
         changes=changes,
         notices=(*notices(found.manifest, found.files, source), *filter(None, (rows[0].odd,))),
     )
+    path = None if seal.path is None else str(seal.path)
+    return report, Seen(seal=path, before=bundle.manifest, after=reading.manifest)
 
 
 def _scope(
@@ -129,7 +136,8 @@ def _vouching_erasure(tombstone: "Tombstone", trust: Trust) -> Iterator[Check]:
     return vouching(payload, tombstone.receipts, tombstone.signatures, asked, fingerprint=None)
 
 
-def _agreement(bundle: Bundle) -> Check:
+def agreement(bundle: Bundle) -> Check:
+    """Return whether statement, fingerprint, manifest and receipts of a seal speak of the same."""
     odd = contradictions(bundle.statement, bundle.manifest)
     odd += receipts_elsewhere(bundle.receipts, bundle.statement)
     if odd:
@@ -151,14 +159,16 @@ def receipts_elsewhere(receipts: Sequence[Receipt], statement: Statement) -> lis
     return ["a receipt" for receipt in receipts if receipt.digest != digest]
 
 
-def _differences(bundle: Bundle, reading: Reading) -> tuple[Change, ...]:
+def _differences(bundle: Bundle, reading: Reading, pointers: Pointed) -> tuple[Change, ...]:
     if bundle.manifest == reading.manifest:
         return ()
     changes = changes_between(bundle.manifest, reading.manifest)
-    return tuple(explained(reading.explained(change), bundle.manifest) for change in changes)
+    return tuple(pointers.explained(reading.explained(change)) for change in changes)
 
 
-def _content(bundle: Bundle, changes: Sequence[Change], reading: Reading, scope: Scope) -> Check:
+def _content(
+    bundle: Bundle, changes: Sequence[Change], reading: Reading, scope: Scope, pointed_at: Pointed
+) -> Check:
     manifest, covered = reading.manifest, "all bytes are the sealed ones"
     if manifest.blinded:
         covered = "all records, and all bytes of other files, are the sealed ones"
@@ -170,10 +180,10 @@ def _content(bundle: Bundle, changes: Sequence[Change], reading: Reading, scope:
     if scope.pointers:
         summary = f"no difference was found in what is here; {pointers_said(scope)}"
     pointers = len(reading.pointers)
-    undecided = not changes or not bundle.manifest.has_sha256  # also one that was sealed as such
+    undecided = not changes or not pointed_at.refuted  # also one that was sealed as such
     if pointers and undecided and all(change.kind is ChangeKind.POINTER for change in changes):
-        outcome, hint = Outcome.UNCHECKED, "Fetch the content: git lfs pull"
-        summary = f"{count(pointers, 'file')} only a Git LFS pointer, the content is not here"
+        outcome = Outcome.UNCHECKED
+        summary, hint = undecided_said(pointers, scope.told_by)
     elif not changes and manifest != bundle.manifest:
         outcome, summary = Outcome.FAIL, "the seal lists metadata that the sealed files do not have"
     elif changes:

@@ -11,12 +11,31 @@ from mltrust.core.changes import Difference
 from mltrust.core.dsse import Signature
 from mltrust.core.manifest import Manifest
 from mltrust.core.report import Check, Notice, Recalled, Report
+from mltrust.errors import MltrustError
 from mltrust.statements.seal import Totals, read_seal
 
 
 def document(kind: str, fields: Mapping[str, Json]) -> str:
     """Return one JSON document of type `application/vnd.mltrust.<kind>.v1+json`."""
-    return json.dumps({"mediaType": f"application/vnd.mltrust.{kind}.v1+json", **fields}, indent=2)
+    return harmless(json.dumps({"mediaType": media_type(kind), **fields}, indent=2))
+
+
+def media_type(kind: str) -> str:
+    """Return the type of one kind of documents."""
+    return f"application/vnd.mltrust.{kind}.v1+json"
+
+
+def line(fields: Mapping[str, Json]) -> str:
+    """Return one JSON object as a line."""
+    return harmless(json.dumps(fields)) + "\n"
+
+
+_COMMAND = re.compile(r"##(?=[A-Za-z.]*\[)")
+
+
+def harmless(text: str) -> str:
+    """Return the same JSON without what CI services obey wherever it stands in a line, such as `##[error]`."""
+    return _COMMAND.sub(r"\\u0023#", text)
 
 
 _UNSAFE = re.compile(r"[^\n -~]")
@@ -24,7 +43,7 @@ _UNSAFE = re.compile(r"[^\n -~]")
 
 def as_ascii(text: str) -> str:
     """Return the same JSON with every character but plain ASCII escaped; outside strings there is none."""
-    return _UNSAFE.sub(lambda found: json.dumps(found[0])[1:-1], text)
+    return harmless(_UNSAFE.sub(lambda found: json.dumps(found[0])[1:-1], text))
 
 
 def report(found: Report) -> str:
@@ -35,6 +54,16 @@ def report(found: Report) -> str:
 def difference(found: Difference) -> str:
     """Return a difference."""
     return document("diff", found.to_json())
+
+
+def trouble(error: MltrustError, exit_code: int | None) -> str:
+    """Return why there is neither a report nor a difference."""
+    return document("trouble", trouble_fields(error, exit_code))
+
+
+def trouble_fields(error: MltrustError, exit_code: int | None) -> dict[str, Json]:
+    """Return what is said of an error."""
+    return {"error": str(error), "hint": error.hint, "exit_code": exit_code}
 
 
 def sealed(
@@ -71,6 +100,20 @@ def sealed(
         "notices": [notice.to_json() for notice in notices],
     }
     return document("sealed", fields)
+
+
+def published(anchor: str, seals: Iterable[tuple[str, Bundle]]) -> str:
+    """Return what `anchor` did: the path of each seal file, and its bundle as it is now."""
+    listed: list[Json] = [
+        {
+            "seal": path,
+            "name": bundle.statement.subject[0].name,
+            "statement": str(bundle.statement.digest()),
+            "receipts": [receipt.to_json() for receipt in bundle.receipts],
+        }
+        for path, bundle in seals
+    ]
+    return document("published", {"anchor": anchor, "seals": listed})
 
 
 def signed(seals: Iterable[tuple[str, Bundle, Sequence[Signature]]]) -> str:

@@ -22,6 +22,11 @@ def generated(key: PublicKey, private: str, public: str) -> Text:
     return Text.lines(lines)
 
 
+def generated_as_json(key: PublicKey, private: str, public: str) -> str:
+    """Return what was made, and where it is, as one JSON document; nothing of it is secret."""
+    return document("key-made", {"key": _fields("", key), "private_key_file": private, "public_key_file": public})
+
+
 def as_text(keys: Iterable[Named]) -> str:
     """Return what can be kept as a public key file, if it is one key."""
     return "\n".join(line for comment, key in keys for line in _lines(comment, key)) or "no keys that can sign"
@@ -41,13 +46,13 @@ def _half(key: PublicKey, kind: str) -> str:
 
 def as_json(keys: Iterable[Named]) -> str:
     """Return the keys as one JSON document."""
-    listed: list[Json] = [
-        {
-            "comment": comment,
-            "kind": key.kind,
-            "parts": [{"kind": part.kind, "id": part.id} for part in key.parts],
-            "pem": key.to_pem().decode("ascii"),
-        }
-        for comment, key in keys
-    ]
-    return document("keys", {"keys": listed})
+    return document("keys", {"keys": [_fields(comment, key) for comment, key in keys]})
+
+
+def _fields(comment: str, key: PublicKey) -> dict[str, Json]:
+    return {
+        "comment": comment,
+        "kind": key.kind,
+        "parts": [{"kind": part.kind, "id": part.id} for part in key.parts],
+        "pem": key.to_pem().decode("ascii"),
+    }

@@ -32,11 +32,33 @@ def row_lines(change: Change, indent: int) -> Iterator[Text]:
         yield Text(f"{margin}{printable(rows.note)}", style="yellow")
     for row in rows.listed:
         yield from _row(row, margin, rows.key_column)
-    counts = {RowKind.CHANGED: rows.changed, RowKind.MOVED: rows.moved, RowKind.ADDED: rows.added}
-    counts[RowKind.REMOVED] = rows.removed
-    more = sum(counts.values()) - len(rows.listed)
+    more = how_many(rows) - len(rows.listed)
     if more:
         yield Text(f"{margin}... and {count(more, 'more row')} (diff --limit N names more)")
+
+
+def rows_said(change: Change, limit: int | None) -> Iterator[str]:
+    """Yield what is told of the rows that differ, the first `limit` by number; not what they hold."""
+    rows = change.rows
+    if rows is None:
+        return
+    yield from about(rows)
+    listed = rows.listed[:limit]
+    yield from (f"{row.kind} {where(row, rows.key_column)}" for row in listed)
+    more = how_many(rows) - len(listed)
+    if more:
+        yield f"and {count(more, 'more row')}"
+
+
+def about(rows: RowChanges) -> Iterator[str]:
+    """Yield what is told of the rows that differ without naming one."""
+    yield _counts(rows)
+    yield from filter(None, ("the header differs" if rows.header else "", printable(rows.note)))
+
+
+def how_many(rows: RowChanges) -> int:
+    """Return how many rows differ."""
+    return rows.changed + rows.moved + rows.added + rows.removed
 
 
 def _counts(rows: RowChanges) -> str:
@@ -49,21 +71,26 @@ def _counts(rows: RowChanges) -> str:
     return f"rows: {what}, of {total}{by}"
 
 
-def _row(row: RowChange, margin: str, column: str | None) -> Iterator[Text]:
+def where(row: RowChange, column: str | None) -> str:
+    """Return the numbers of a row, and its key."""
     number = row.after if row.before is None else row.before
-    where = f"{number:,}"
+    where = f"row {number:,}"
     if row.before is not None and row.after is not None and row.before != row.after:
         where += f", now {row.after:,}"
     what = "named" if column is None else shown(column)  # without a key column, a key is the record's own name
-    key = f", {what} {shown(row.key)}" if row.key is not None else ""
+    return f"{where}, {what} {shown(row.key)}" if row.key is not None else where
+
+
+def _row(row: RowChange, margin: str, column: str | None) -> Iterator[Text]:
     style = "yellow" if row.kind is RowKind.MOVED else "red"
-    yield Text.assemble(margin, (f"{row.kind:<8}", style), f" row {where}{key}")
+    yield Text.assemble(margin, (f"{row.kind:<8}", style), f" {where(row, column)}")
     for sign, text in (("-", row.text_before), ("+", row.text_after)):
         if text is not None:
-            yield Text(f"{margin}  {sign} {_cut(text)}", style="dim")
+            yield Text(f"{margin}  {sign} {cut(text)}", style="dim")
 
 
-def _cut(text: str) -> str:
+def cut(text: str) -> str:
+    """Return what a row says, of a long one the beginning."""
     return printable(text if len(text) <= _TEXT else f"{text[:_TEXT]}...")  # backslashes of JSON stay as they are
 
 

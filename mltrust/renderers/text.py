@@ -5,21 +5,22 @@ from collections.abc import Iterable, Iterator, Sequence
 from rich.filesize import decimal
 
 from mltrust.core.bundle import Bundle
-from mltrust.core.changes import Change, ChangeKind, Difference, changed_bytes
+from mltrust.core.changes import Difference
 from mltrust.core.dsse import Signature
-from mltrust.core.manifest import Entry, Kind
+from mltrust.core.manifest import Entry
 from mltrust.core.names import count, counted, printable, shown
 from mltrust.core.receipt import Receipt
 from mltrust.core.report import Check, CheckKind, Notice, Outcome, Recalled, Report, Verdict
-from mltrust.renderers.rows import row_lines, said_of, same_rows
+from mltrust.renderers.changes import changes, share
+from mltrust.renderers.rows import same_rows
 from mltrust.renderers.styled import Text
 from mltrust.statements.seal import SealPredicate, read_seal
 
 _VERDICTS = {Verdict.VERIFIED: "bold green", Verdict.FAILED: "bold red", Verdict.INCONCLUSIVE: "bold yellow"}
 OUTCOMES = {Outcome.PASS: ("ok", "green"), Outcome.FAIL: ("FAIL", "bold red"), Outcome.UNCHECKED: ("?", "yellow")}
-_MILD = (ChangeKind.RENAMED, ChangeKind.HEADER_ONLY, ChangeKind.POINTER, ChangeKind.REWRITTEN, ChangeKind.SHUFFLED)
-_MAX_LISTED = 50
-_HEADER = "(header)"
+MAX_LISTED = 50
+"""How many of a kind are listed, unless all are asked for."""
+
 _MARGIN = " " * 21
 
 
@@ -35,9 +36,12 @@ def _report_lines(found: Report, *, verbose: bool) -> Iterator[Text]:
     for check in found.checks:
         yield from _check_lines(check, verbose=verbose)
         if check.kind is CheckKind.CONTENT:
-            yield from changes(found.changes, indent=4, limit=None if verbose else _MAX_LISTED)
+            yield from changes(found.changes, indent=4, limit=None if verbose else MAX_LISTED)
     yield from notices(found.notices)
-    yield from _unchecked(found, limit=None if verbose else _MAX_LISTED)
+    yield from _not_reread(Recalled(found.scope.files_not_reread, found.scope.bytes_not_reread))
+    yield from (
+        Text(f"  not checked  {what}", style) for what, style in not_checked(found, None if verbose else MAX_LISTED)
+    )
 
 
 def said(check: Check) -> str:
@@ -63,84 +67,25 @@ def _check_lines(check: Check, *, verbose: bool = False) -> Iterator[Text]:
         yield from (Text(f"{_MARGIN}| {printable(line)}") for line in document.splitlines())
 
 
-def _unchecked(found: Report, *, limit: int | None) -> Iterator[Text]:
-    """Say what a reader might believe was checked, and was not."""
-    yield from _not_reread(Recalled(found.scope.files_not_reread, found.scope.bytes_not_reread))
-    if found.scope.pointers:
-        where = f"of {count(found.scope.pointers, 'file')}, for which only a Git LFS pointer is here"
-        yield Text(f"  not checked  {count(found.scope.bytes_not_here, 'byte')} {where}", style="yellow")
+def not_checked(found: Report, limit: int | None) -> Iterator[tuple[str, str]]:
+    """Yield, in words and with the style it deserves, what a reader might believe was checked, and was not."""
+    if found.scope.not_here:
+        yield printable(found.scope.not_here), "yellow"
     whose = "bundle" if found.suite == "oms" else "seal"
     skipped = [shown(path) for path in found.scope.left_out]
     if skipped:
         listed = ", ".join(skipped[:limit])
         if limit is not None and len(skipped) > limit:
             listed += f" and {len(skipped) - limit} more (--verbose lists all)"
-        yield Text(f"  not checked  left out by the {whose}'s rules: {listed}", style="dim")
+        yield f"left out by the {whose}'s rules: {listed}", "dim"
     if found.content_only:
-        yield Text(f"  not checked  who vouches for the {whose} (--content-only)", style="dim")
+        yield f"who vouches for the {whose} (--content-only)", "dim"
 
 
 def _not_reread(recalled: Recalled) -> Iterator[Text]:
     if any(recalled):
         what = f"{count(recalled.files, 'file')} ({count(recalled.bytes, 'byte')})"
         yield Text(f"  not reread   {what}, unchanged since last read here", style="yellow")
-
-
-def changes(found: Iterable[Change], *, indent: int = 2, limit: int | None = None) -> Iterator[Text]:
-    """Render changes, the parts of a file below it."""
-    listed = list(found)
-    for change in listed[:limit]:
-        yield _change_line(change, indent)
-        yield from changes(change.parts, indent=indent + 2, limit=limit)
-        yield from row_lines(change, indent + 2)
-    if limit is not None and len(listed) > limit:
-        yield Text(f"{'':{indent}}... and {len(listed) - limit} more (--verbose lists all)")
-
-
-def _change_line(change: Change, indent: int) -> Text:
-    style = "yellow" if change.kind in _MILD else "red"
-    name = _HEADER if change.of is Kind.ST_HEADER else shown(change.name)
-    words = (_relation(change), said_of(change), _facts(change), _touched(change), printable(change.note))
-    facts = "  ".join(filter(None, words))
-    return Text.assemble(
-        " " * indent, (f"{change.kind:<13}", style), f" {name}", (f"  {facts}" if facts else "", "dim")
-    )
-
-
-def _relation(change: Change) -> str:
-    if change.other is None:
-        return ""
-    other = shown(change.other)
-    words = {ChangeKind.RENAMED: f"was {other}", ChangeKind.SWAPPED: f"with {other}"}
-    return words.get(change.kind, f"now holds the bytes of {other}")
-
-
-def _facts(change: Change) -> str:
-    before, after = change.before, change.after
-    only = after or before
-    if only is None or only.dtype is None or only.shape is None:
-        sizes = [side.size for side in (before, after) if side and side.size is not None]
-        if len(sizes) == 2 and sizes[0] != sizes[1]:  # noqa: PLR2004  # both are known
-            return f"{sizes[0]:,} -> {sizes[1]:,} bytes"
-        return ""
-    now = f"{shown(only.dtype)} {list(only.shape)}"
-    if before and after and (before.dtype, before.shape) != (after.dtype, after.shape):
-        return f"{shown(before.dtype or '')} {list(before.shape or ())} -> {now}"
-    return now
-
-
-def _touched(change: Change) -> str:
-    """Say how many of its bytes a change touches, where that was counted or is made of parts."""
-    size = max((side.size or 0 for side in (change.before, change.after) if side), default=0)
-    if change.bytes_changed is None and not change.parts:
-        return ""
-    touched = changed_bytes(change)
-    return f"{touched:,} of {size:,} bytes ({_share(touched, size)})"
-
-
-def _share(part: int, whole: int) -> str:
-    share = 100 * part / whole if whole else 0
-    return f"{share:.2g} %" if 0 < share < 1 else f"{share:.0f} %"
 
 
 def notices(found: Iterable[Notice]) -> Iterator[Text]:
@@ -281,15 +226,15 @@ def _entry_lines(entry: Entry, *, verbose: bool) -> Iterator[Text]:
 
 def difference(found: Difference, *, verbose: bool = False) -> Text:
     """Render a difference: what changed, then what stayed the same all the same."""
-    limit = None if verbose else _MAX_LISTED
+    limit = None if verbose else MAX_LISTED
     if not found.changes:
         return Text.assemble(("SAME", "bold green"), f"  {shown(found.before)} and {shown(found.after)}")
-    share = f"{_share(found.bytes_changed, found.bytes_total)} of {decimal(found.bytes_total)}"
+    part = f"{share(found.bytes_changed, found.bytes_total)} of {decimal(found.bytes_total)}"
     how = "" if found.measured else ", counted by whole tensors and files"
     lines = [
         Text.assemble(("DIFFERENT", "bold red"), f"  {shown(found.before)} and {shown(found.after)}"),
         *changes(found.changes, limit=limit),
-        Text(f"  {count(len(found.changes), 'difference')}, {share}{how}"),
+        Text(f"  {count(len(found.changes), 'difference')}, {part}{how}"),
     ]
     if found.same_content:
         lines.append(Text("  same weights, other files: every tensor and all metadata are equal", style="green"))

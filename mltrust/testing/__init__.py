@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mltrust.testing.engine_contract import EngineContract
     from mltrust.testing.exporter_contract import ExporterContract
     from mltrust.testing.reader_contract import ReaderContract
+    from mltrust.testing.renderer_contract import RendererContract
     from mltrust.testing.signer_contract import SignerContract
     from mltrust.testing.source_contract import SourceContract
 
@@ -25,6 +26,7 @@ __all__ = [
     "MemoryAnchor",
     "MemorySource",
     "ReaderContract",
+    "RendererContract",
     "SignerContract",
     "SourceContract",
 ]
@@ -34,6 +36,7 @@ _SUITES = {
     "EngineContract": "mltrust.testing.engine_contract",
     "ExporterContract": "mltrust.testing.exporter_contract",
     "ReaderContract": "mltrust.testing.reader_contract",
+    "RendererContract": "mltrust.testing.renderer_contract",
     "SignerContract": "mltrust.testing.signer_contract",
     "SourceContract": "mltrust.testing.source_contract",
 }
