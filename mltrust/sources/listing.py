@@ -52,6 +52,18 @@ class Listing:
             _settle([file])
             yield [file]
 
+    def find(self, path: str) -> FileEntry:
+        """Return one file, for who compares what is read: no stamp settles. `path` is one that `check_path` takes."""
+        status = _status(self._path, str(self._path))
+        if not stat.S_ISDIR(status.st_mode):
+            if path != self._path.name:
+                raise ArtifactError(path, "does not exist")
+            return _file_entry(path, status)
+        where, root = self._path / path, Path(os.path.realpath(self._path))
+        found = _file_entry(path, _status(where, path))
+        _check_link(os.fspath(where), path, [root, *_snapshot_blobs(root)], folder=False, linked=False)
+        return found
+
     def _walk(self) -> Iterator[Sequence[FileEntry]]:
         """List depth first; what a folder holds is sorted with a `/` after the names of folders, so all paths are."""
         root = Path(os.path.realpath(self._path))

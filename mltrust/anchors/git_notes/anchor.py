@@ -13,7 +13,6 @@ from mltrust.anchors.git_notes.judgement import Judgement, said_of
 from mltrust.anchors.git_notes.memory import Memory
 from mltrust.anchors.git_notes.objects import NewObjects
 from mltrust.anchors.git_notes.patience import Patience
-from mltrust.anchors.git_notes.process import quoted
 from mltrust.anchors.git_notes.publishing import Publisher, Request
 from mltrust.anchors.git_notes.reading import Place, Reader
 from mltrust.anchors.git_notes.receipts import KIND, read_receipt, receipt_of, verified
@@ -26,6 +25,7 @@ from mltrust.core.digest import Digest
 from mltrust.core.note import Signed, Signer
 from mltrust.core.receipt import Receipt
 from mltrust.core.report import AnchorState, Check
+from mltrust.disk.git.process import quoted
 from mltrust.errors import AnchorError, ContradictionError, ForeignReceiptError, UsageError
 from mltrust.interfaces import Anchor, Home, Settings, Submission
 

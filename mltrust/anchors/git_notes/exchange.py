@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from mltrust.anchors.git_notes.judgement import Judgement
 from mltrust.anchors.git_notes.patience import Patience
-from mltrust.anchors.git_notes.process import quoted
 from mltrust.anchors.git_notes.publishing import Published
 from mltrust.anchors.git_notes.reading import Place, Reader
 from mltrust.anchors.git_notes.remote import Listing, Remote
@@ -13,6 +12,7 @@ from mltrust.anchors.git_notes.repository import NOTES
 from mltrust.anchors.git_notes.writing import Additions, Writer
 from mltrust.core.note import VerifierKey
 from mltrust.core.report import AnchorState
+from mltrust.disk.git.process import quoted
 from mltrust.errors import AnchorError, ContradictionError
 
 _REFUSALS = 5

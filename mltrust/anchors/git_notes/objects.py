@@ -4,14 +4,14 @@ An id is the hash of a type, a size and the bytes (`sha1` or `sha256`, whichever
 object is hashed again, history is what the tip commits to, whatever else lies in the repository.
 """
 
-import hashlib
 import re
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
-from mltrust.anchors.git_notes.process import Conversation, EndedError
+from mltrust.disk.git.objects import MISSING, Format, header
+from mltrust.disk.git.process import Conversation, EndedError
 from mltrust.errors import AnchorError
 
 MAX_OBJECT_BYTES = 2**22
@@ -50,31 +50,6 @@ class Commit:
 
     tree: str
     parents: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Format:
-    """The hash of a repository: `sha1` or `sha256`."""
-
-    algorithm: str
-
-    @property
-    def hex_digits(self) -> int:
-        """How long an id is."""
-        return 2 * self.hash(b"").digest_size
-
-    @property
-    def none(self) -> str:
-        """The id that stands for no object."""
-        return "0" * self.hex_digits
-
-    def hash(self, data: bytes) -> "hashlib._Hash":
-        """Hash as the repository does; SHA-1 is an index here, what is trusted is signed."""
-        return hashlib.new(self.algorithm, data, usedforsecurity=False)
-
-    def oid(self, kind: str, data: bytes) -> str:
-        """Return the id of an object."""
-        return self.hash(b"%s %d\0" % (kind.encode(), len(data)) + data).hexdigest()
 
 
 class Objects:
@@ -122,12 +97,11 @@ class Objects:
         return data
 
     def _answer(self, oid: str, kind: str) -> bytes:
-        answer = self._conversation.ask(oid).decode("ascii", "replace").split(" ")
-        if answer[-1] == "missing":
+        found, size = header(self._conversation.ask(oid), oid)
+        if found == MISSING:
             raise MissingObjectError(f"git object {oid} is missing")
-        if len(answer) != 3 or answer[:2] != [oid, kind] or not answer[2].isdecimal():  # noqa: PLR2004  # id, type, size
+        if found != kind:
             raise _damaged(f"git object {oid} is not the {kind} it should be")
-        size = int(answer[2])
         self._left -= size + _OBJECT_COST
         if size > MAX_OBJECT_BYTES:
             raise too_large(f"one object has {size} bytes")

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from mltrust.anchors.git_notes.history import Historian, History, refuse_weight
 from mltrust.anchors.git_notes.memory import Memory
 from mltrust.anchors.git_notes.objects import MissingObjectError
-from mltrust.anchors.git_notes.process import quoted
 from mltrust.anchors.git_notes.repository import NOTES, NoCommitError, Repository
 from mltrust.core.report import AnchorState
+from mltrust.disk.git.process import quoted
 from mltrust.errors import AnchorError, ContradictionError
 
 

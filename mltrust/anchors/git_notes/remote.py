@@ -9,9 +9,10 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from mltrust.anchors.git_notes.process import Done, quoted, words
 from mltrust.anchors.git_notes.repository import BRANCH, NOTES, Repository, branch_of, notes_of
 from mltrust.core.report import AnchorState
+from mltrust.disk.git.process import Done, quoted
+from mltrust.disk.git.watching import words
 from mltrust.errors import AnchorError, ContradictionError
 
 _NO_ATOMIC = "does not support --atomic"

@@ -12,8 +12,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Self
 
-from mltrust.anchors.git_notes.objects import Format, NewObjects, Objects
-from mltrust.anchors.git_notes.process import Git
+from mltrust.anchors.git_notes.objects import NewObjects, Objects
+from mltrust.disk.git.objects import Format
+from mltrust.disk.git.process import Git
 from mltrust.errors import AnchorError, UsageError
 
 NOTES = "refs/notes/mltrust"
@@ -22,6 +23,7 @@ BRANCH = f"refs/heads/{BRANCH_NAME}"
 
 _MAX_REFS = 64
 _UNPACK_LIMIT = 100
+_HOME_HINT = "Name a folder of the repository that keeps the notes: git-notes:PATH. Or make one: git init."
 _NOT_PLAIN = "is not a plain ref of notes"
 _ALGORITHMS = ("sha1", "sha256")
 
@@ -49,14 +51,14 @@ class Repository:
     """A repository that was found from `folder`; `common` is the folder its worktrees share."""
 
     folder: Path
-    git: Git
+    git: Git[AnchorError]
     common: Path
     format: Format
 
     @classmethod
     def open(cls, folder: Path) -> Self:
         """Find the repository of a folder; `AnchorError` if git finds none there, or does not dare to use it."""
-        git = Git(folder)
+        git = Git(folder, AnchorError, _HOME_HINT)
         asked = ("rev-parse", "--show-object-format", "--path-format=absolute", "--git-common-dir")
         algorithm, _, common = git.run(*asked).partition(b"\n")
         if algorithm.decode("ascii", "replace") not in _ALGORITHMS or not common.strip():

@@ -11,10 +11,12 @@ Whoever wrote the repository, its configuration included, may be hostile. Comman
 Commands that talk to a remote the caller named may use file, git, http, https and ssh. For them the repository's
 configuration is trusted where it says how to get there: the URL, `core.sshCommand`, credential helpers and `http.*`.
 
-Variables that lead git to another repository, as those git sets for hooks, are taken out of its environment.
+Variables that lead git to another repository, as those git sets for hooks, are taken out of its environment, unless
+the caller gives them.
 """
 
 import os
+from collections.abc import Collection
 
 OPTIONS = (
     "--no-pager",
@@ -37,7 +39,7 @@ OPTIONS = (
     *("-c", "gc.auto=0"),
     *("-c", "maintenance.auto=false"),
 )
-_LEADING_ELSEWHERE = (
+LEADING = (
     *("GIT_DIR", "GIT_WORK_TREE", "GIT_IMPLICIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_INDEX_FILE", "GIT_PREFIX"),
     *("GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_SHALLOW_FILE", "GIT_NAMESPACE"),
     *("GIT_QUARANTINE_PATH", "GIT_REPLACE_REF_BASE", "GIT_DEFAULT_HASH"),
@@ -49,18 +51,18 @@ _ENVIRONMENT = {
     "GIT_OPTIONAL_LOCKS": "0",
     "GIT_COMMITTER_NAME": "mltrust",
     "GIT_COMMITTER_EMAIL": "mltrust@localhost",
-    "GIT_ALLOC_LIMIT": "256m",  # for one piece of memory
     "LC_ALL": "C",
 }
-_READING = {"GIT_ALLOC_LIMIT": "64m"}
+READING_MEMORY, WORKING_MEMORY = "64m", "256m"  # for one piece of memory
 NO_TRANSPORT, TRANSPORTS = "none", "file:git:http:https:ssh"
 
 
-def prefix() -> list[str]:
+def prefix(given: Collection[str]) -> list[str]:
     """Return the words before `git`: GitPython passes on the whole environment and can only add to it."""
-    return [] if os.name == "nt" else ["env", *(word for name in _LEADING_ELSEWHERE for word in ("-u", name))]
+    left = [name for name in LEADING if name not in given]
+    return [] if os.name == "nt" else ["env", *(word for name in left for word in ("-u", name))]
 
 
-def environment(transports: str, *, reading: bool) -> dict[str, str]:
-    """Return what is set for a git that may use these transports; one that only reads objects needs less memory."""
-    return {**_ENVIRONMENT, **(_READING if reading else {}), "GIT_ALLOW_PROTOCOL": transports}
+def environment(transports: str, memory: str) -> dict[str, str]:
+    """Return what is set for a git that may use these transports, and as much memory at once."""
+    return {**_ENVIRONMENT, "GIT_ALLOC_LIMIT": memory, "GIT_ALLOW_PROTOCOL": transports}
