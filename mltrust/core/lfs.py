@@ -35,6 +35,10 @@ class Pointer(NamedTuple):
             return None
         return cls(bytes.fromhex((first or stored[1]).decode()), None if first else int(stored[2]))
 
+    def data(self) -> bytes:
+        """Return the content of the pointer file, without extensions."""
+        return _VERSION + b"oid sha256:%s\nsize %d\n" % (self.sha256.hex().encode(), self.size or 0)
+
     def names(self, sha256: bytes, size: int) -> bool:
         """Tell whether it stands for the file with this SHA-256 and size."""
         return self.sha256 == sha256 and self.size in (None, size)

@@ -51,6 +51,10 @@ class LocalSource(ArtifactSource):
         self.left_out = listing.left_out
         return chain.from_iterable(listing.runs())
 
+    def find(self, path: str) -> FileEntry:
+        """Return the file at `path`, with the checks of links that `files` makes."""
+        return Listing(self.path, self._exclusions).find(path)
+
     def local_path(self, file: FileEntry) -> Path:
         """Return where `file` lies."""
         return self._base / file.path

@@ -1,7 +1,7 @@
 """Questions to a store, asked with patience and from any thread; a no becomes an error that names the file."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import CancelledError, Future
 from threading import Lock
 from typing import Any, TypeVar
@@ -41,6 +41,10 @@ class Asking:
     async def page(self, prefix: str, after: str | None) -> Page:
         """Return one page of a listing."""
         return await self.patience.ask(lambda: self._store.page(prefix, after))
+
+    async def asking(self, question: Callable[[Any], Awaitable[_Answer]]) -> _Answer:
+        """Put a question of its own to a store of one kind."""
+        return await self.patience.ask(lambda: question(self._store))
 
     async def check(self, wanted: StoredObject) -> None:
         """Raise unless the object is there in that version."""

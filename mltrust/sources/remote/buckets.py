@@ -1,6 +1,7 @@
 """URLs of buckets, and what every answer to a ranged request must say."""
 
 import re
+from urllib.parse import urljoin, urlsplit
 
 from mltrust.errors import UsageError
 from mltrust.sources.remote.store import RefusedError
@@ -39,6 +40,16 @@ def check_range(said: str | None, begin: int, end: int, size: int) -> None:
     if found is None or tuple(map(int, found.groups())) != (begin, end - 1, size):
         what = f"the server answered with {ascii(said)[:80]} where bytes {begin}-{end - 1}/{size} were asked for"
         raise RefusedError(what, "It does not serve byte ranges as HTTP wants them. Download the artifact instead.")
+
+
+def redirected(url: str, location: str) -> str:
+    """Return where a redirect leads: over https, or on the same server."""
+    old, new = urlsplit(url), urlsplit(urljoin(url, location))
+    same = (old.scheme, old.netloc) == (new.scheme, new.netloc)
+    if not (same or new.scheme == "https") or "@" in new.netloc or not new.geturl().isascii():
+        where = f"{new.scheme}://{new.netloc.rpartition('@')[2]}"
+        raise RefusedError(f"the server redirects to {ascii(where)[:80]}: neither to itself nor to a plain https URL")
+    return new.geturl()
 
 
 def transient(status: int) -> bool:

@@ -9,11 +9,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from mltrust.errors import UsageError
 from mltrust.interfaces import Settings
-from mltrust.sources.remote.buckets import check_range, refuse_credentials, short, transient
+from mltrust.sources.remote.buckets import check_range, redirected, refuse_credentials, short, transient
 from mltrust.sources.remote.source import RemoteSource
 from mltrust.sources.remote.store import (
     MissingError,
@@ -154,7 +154,7 @@ class HttpsStore:
                     _check_status(answer)
                     yield answer
                     return
-                url = _redirected(url, answer.headers.get("Location", ""))
+                url = redirected(url, answer.headers.get("Location", ""))
         raise RefusedError(f"the server redirects more than {_MAX_REDIRECTS} times")
 
 
@@ -168,16 +168,6 @@ def _on_this_machine(host: str) -> bool:
         return host == "localhost" or ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def _redirected(url: str, location: str) -> str:
-    """Return where a redirect leads: over https, or on the same server."""
-    old, new = urlsplit(url), urlsplit(urljoin(url, location))
-    same = (old.scheme, old.netloc) == (new.scheme, new.netloc)
-    if not (same or new.scheme == "https") or "@" in new.netloc or not new.geturl().isascii():
-        where = f"{new.scheme}://{new.netloc.rpartition('@')[2]}"
-        raise RefusedError(f"the server redirects to {ascii(where)[:80]}: neither to itself nor to a plain https URL")
-    return new.geturl()
 
 
 def _check_status(answer: "ClientResponse") -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import BoundedSemaphore
 from typing import Any, ClassVar, Self
 
-from mltrust.core.exclusion import SEAL_NAME, Exclusions
+from mltrust.core.exclusion import SEAL_ENDING, SEAL_NAME, Exclusions
 from mltrust.core.names import check_path
 from mltrust.errors import ArtifactError, ChangedError, FormatError, UsageError
 from mltrust.interfaces import FileEntry, Settings, SourcePlug
@@ -93,7 +93,7 @@ class RemoteSource(SourcePlug, ABC):
     @classmethod
     def beside(cls, key: str) -> str:
         """Return the key of the seal kept beside a single object."""
-        return key + ".seal.json"
+        return key + SEAL_ENDING
 
     @cached_property
     def _object(self) -> StoredObject | None:
@@ -142,7 +142,7 @@ class RemoteSource(SourcePlug, ABC):
             path = found.key.removeprefix(prefix)
             if skipped and path.startswith(skipped):
                 continue
-            if folder := self._excluded_folder(path):
+            if folder := self._exclusions.folder_above(path):
                 left_out.append(folder)
                 skipped = folder + "/"
             elif path.endswith("/") or not path:
@@ -152,16 +152,6 @@ class RemoteSource(SourcePlug, ABC):
                 left_out.append(path)
             else:
                 yield found
-
-    def _excluded_folder(self, path: str) -> str:
-        """Return the uppermost folder of `path` that is left out; nothing if none is."""
-        end = path.find("/")
-        while end >= 0:
-            folder = path[:end]
-            if folder and self._exclusions.leaves_out(folder, folder=True):
-                return folder
-            end = path.find("/", end + 1)
-        return ""
 
     def _listing(self, prefix: str) -> Iterator[StoredObject]:
         """Yield page after page; the next one is asked for while one is looked at."""
