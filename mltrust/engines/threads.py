@@ -18,15 +18,15 @@ small segments if it is small, and else has a second thread to read ahead, unles
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, ClassVar, Self
 
 from mltrust.core.digest import Hasher, Suite
 from mltrust.engines import shared
-from mltrust.errors import ChangedError, UsageError
-from mltrust.interfaces import ArtifactSource, HashingDigester, OpenFile, Progress, Segment, Silent
+from mltrust.engines.taking import Calling, fill, pieces_of, take
+from mltrust.errors import UsageError
+from mltrust.interfaces import ArtifactSource, HashingDigester, Progress, Segment
 
 SMALL = 256 * 1024
 BLOCK = 1024 * 1024
@@ -37,8 +37,6 @@ _MAX_JOBS = 256
 _READERS = 32  # threads that wait for small segments from a network
 _STREAMS = 8  # and for large ones
 _MOMENT = 0.1  # seconds
-
-_T = TypeVar("_T")
 
 
 class ThreadsEngine:
@@ -75,6 +73,17 @@ class ThreadsEngine:
             if run:
                 run.abandon()
 
+    def load(
+        self,
+        segments: Sequence[Segment],
+        rooms: Sequence[memoryview],
+        source: ArtifactSource,
+        suite: Suite,
+        progress: Progress,
+    ) -> Sequence[bytes]:
+        """Read every segment into its room and return the digests of the rooms."""
+        return _Run(segments, source, suite, progress, self.jobs, rooms=rooms).finish()
+
 
 def _usable_cores() -> int:
     affinity = getattr(os, "sched_getaffinity", None)
@@ -85,27 +94,26 @@ class _StoppedError(Exception):
     """Nobody waits for a digest any more: raised through whoever is at it."""
 
 
-@dataclass(frozen=True)
-class _Calling(Silent):
-    """A progress that calls a function with every advance."""
-
-    call: Callable[[int], None]
-
-    def advance(self, size: int) -> None:
-        self.call(size)
-
-
 class _Run:
     """One batch: the work split into lanes, and whoever empties them."""
 
     def __init__(
-        self, segments: Sequence[Segment], source: ArtifactSource, suite: Suite, progress: Progress, jobs: int
+        self,
+        segments: Sequence[Segment],
+        source: ArtifactSource,
+        suite: Suite,
+        progress: Progress,
+        jobs: int,
+        *,
+        rooms: Sequence[memoryview] = (),
     ) -> None:
+        self.rooms = rooms  # memory of the caller's, one for each segment, none of which then counts as small
         self.segments, self.source, self.suite, self.progress, self.jobs = segments, source, suite, progress, jobs
         self.found: list[bytes] = [b""] * len(segments)
+        self.process = os.getpid()
         self.stop = threading.Event()
-        order = sorted((i for i, s in enumerate(segments) if s.length > SMALL), key=self._length, reverse=True)
-        self.small = [i for i, s in enumerate(segments) if s.length <= SMALL and _from_content(s)]
+        order = sorted((i for i, s in enumerate(segments) if s.length > SMALL or rooms), key=self._length, reverse=True)
+        self.small = [i for i, s in enumerate(segments) if s.length <= SMALL and not rooms and _from_content(s)]
         by_others = {i for i, s in enumerate(segments) if s.by is not None}
         own = sorted(by_others.difference(self.small), key=self._length, reverse=True)
         order = [i for i in order if segments[i].by is None] if own else order
@@ -123,8 +131,8 @@ class _Run:
         self._take_shared()
         with ThreadPoolExecutor(max_workers=self.jobs + 1) as pool:
             for index in self.wide:
-                self.found[index] = self._hash_wide(self.segments[index], pool)
-        pieces = _pieces(self.small, 1 if self.source.remote else _PIECE)
+                self.found[index] = (self._load_wide if self.rooms else self._hash_wide)(index, pool)
+        pieces = pieces_of(self.small, 1 if self.source.remote else _PIECE)
         readers = min(_READERS if self.source.remote else 1, len(pieces))
         streams = max(_STREAMS, self.jobs) if self.source.remote else self.jobs
         lanes = max(readers, min(streams, len(self.own) + len(self.large) + readers))
@@ -155,7 +163,7 @@ class _Run:
             return
 
         def digests(indexes: range, advance: shared.Advance) -> bytes:
-            some, progress = segments[indexes.start : indexes.stop], _Calling(advance)
+            some, progress = segments[indexes.start : indexes.stop], Calling(advance)
             return b"".join(self._have_digested(segment, progress) for segment in some)
 
         yield own, shared.SharedWork([each.answer for each in segments], digests, self.jobs - 1)
@@ -168,6 +176,7 @@ class _Run:
 
         def digests(indexes: range, advance: shared.Advance) -> bytes:
             some = segments[indexes.start : indexes.stop]
+            self._say_reading(some[0])
             found = b"".join(self._digests_of(some))
             advance(sum(segment.length for segment in some))
             return found
@@ -182,15 +191,15 @@ class _Run:
                 self.found[index] = found
 
     def _lane(self, pieces: deque[Sequence[int]], streams: bool) -> None:
-        watching = _Calling(self._advance)
+        watching = Calling(self._advance)
         try:
-            while not self.stop.is_set() and (piece := _next(pieces)):
+            while not self.stop.is_set() and (piece := take(pieces)):
                 self._hash_small(piece)
-            while streams and not self.stop.is_set() and (index := _next(self.own)) is not None:
+            while streams and not self.stop.is_set() and (index := take(self.own)) is not None:
                 self.found[index] = self._have_digested(self.segments[index], watching)
             buffer = memoryview(bytearray(BLOCK))
-            while streams and not self.stop.is_set() and (index := _next(self.large)) is not None:
-                self.found[index] = self._hash_large(self.segments[index], buffer)
+            while streams and not self.stop.is_set() and (index := take(self.large)) is not None:
+                self.found[index] = self._hash_large(index, buffer)
         except _StoppedError:  # it is another's trouble that is raised
             pass
         except BaseException:
@@ -199,6 +208,7 @@ class _Run:
 
     def _hash_small(self, piece: Sequence[int]) -> None:
         segments = [self.segments[index] for index in piece]
+        self._say_reading(segments[0])
         for index, digest in zip(piece, self._digests_of(segments), strict=True):
             self.found[index] = digest
         self.progress.advance(sum(segment.length for segment in segments))
@@ -214,39 +224,69 @@ class _Run:
 
     def _have_digested(self, segment: Segment, progress: Progress) -> bytes:
         by = segment.by
+        self._say_reading(segment)
         if isinstance(by, HashingDigester) and self.jobs > 1 and segment.length > self.fair_share:
             return by.digest_ahead(segment, self.source, self.suite, progress)
         return by.digest(segment, self.source, self.suite, progress) if by else b""
+
+    def _say_reading(self, segment: Segment) -> None:
+        if os.getpid() == self.process:  # nobody watches a copy
+            self.progress.reading(segment.file.path)
 
     def _advance(self, size: int) -> None:
         if self.stop.is_set():
             raise _StoppedError
         self.progress.advance(size)
 
-    def _hash_large(self, segment: Segment, buffer: memoryview) -> bytes:
-        hasher = self.suite.new()
+    def _place(self, index: int, position: int, buffer: memoryview) -> memoryview:
+        """Return where the next bytes go: their place in the caller's memory, or else a buffer that is used again."""
+        at = position - self.segments[index].offset
+        return (self.rooms[index][at:] if self.rooms else buffer)[: min(len(buffer), self._length(index) - at)]
+
+    def _hash_large(self, index: int, buffer: memoryview) -> bytes:
+        hasher, segment = self.suite.new(), self.segments[index]
+        self.progress.reading(segment.file.path)
         with self.source.open(*segment[:3]) as opened:
             position, end = segment.offset, segment.offset + segment.length
             while position < end and not self.stop.is_set():
-                block = _fill(opened, buffer[: end - position], position, segment)
+                block = fill(opened, self._place(index, position, buffer), position, segment)
                 hasher.update(block)
                 position += len(block)
                 self.progress.advance(len(block))
         return hasher.digest()
 
-    def _hash_wide(self, segment: Segment, pool: ThreadPoolExecutor) -> bytes:
+    def _load_wide(self, index: int, pool: ThreadPoolExecutor) -> bytes:
+        """Hash one room with all threads, which fill it meanwhile: it takes long to touch new memory."""
+        hasher: Hasher = self.suite.threaded(self.jobs)
+        segment, room = self.segments[index], self.rooms[index]
+        blocks = [(at, room[at : at + WIDE_BLOCK]) for at in range(0, segment.length, WIDE_BLOCK)]
+        for block in pool.map(lambda each: self._load_block(segment, *each), blocks):
+            hasher.update(block)
+            self.progress.advance(len(block))
+        return hasher.digest()
+
+    def _load_block(self, segment: Segment, at: int, block: memoryview) -> memoryview:
+        position, done = segment.offset + at, 0
+        with self.source.open(segment.file, position, len(block)) as opened:
+            while done < len(block):
+                done += len(fill(opened, block[done:], position + done, segment))
+        return block
+
+    def _hash_wide(self, index: int, pool: ThreadPoolExecutor) -> bytes:
         """Hash one segment with all threads, reading the next block meanwhile."""
         hasher: Hasher = self.suite.threaded(self.jobs)
+        segment = self.segments[index]
         buffers = deque(memoryview(bytearray(WIDE_BLOCK)) for _ in range(2))
+        self.progress.reading(segment.file.path)
         with self.source.open(*segment[:3]) as opened:
             position, end = segment.offset, segment.offset + segment.length
-            coming = pool.submit(_fill, opened, buffers[0][: end - position], position, segment)
+            coming = pool.submit(fill, opened, buffers[0][: end - position], position, segment)
             while position < end:
                 block = coming.result()
                 position += len(block)
                 buffers.rotate()
                 if position < end:
-                    coming = pool.submit(_fill, opened, buffers[0][: end - position], position, segment)
+                    coming = pool.submit(fill, opened, buffers[0][: end - position], position, segment)
                 hasher.update(block)
                 self.progress.advance(len(block))
         return hasher.digest()
@@ -255,23 +295,3 @@ class _Run:
 def _from_content(segment: Segment) -> bool:
     """Tell whether the bytes of a segment are enough to digest it, wherever they come from."""
     return segment.by is None or isinstance(segment.by, HashingDigester)
-
-
-def _pieces(indexes: Sequence[int], size: int) -> deque[Sequence[int]]:
-    return deque(indexes[at : at + size] for at in range(0, len(indexes), size))
-
-
-def _next(waiting: deque[_T]) -> _T | None:
-    """Take what waits first; other threads take, too."""
-    try:
-        return waiting.popleft()
-    except IndexError:
-        return None
-
-
-def _fill(opened: OpenFile, buffer: memoryview, position: int, segment: Segment) -> memoryview:
-    """Read into `buffer` at `position`; a file that ends early became shorter since it was listed."""
-    size = opened.read_into(buffer, position)
-    if size == 0:
-        raise ChangedError(segment.file.path, "became shorter while it was read")
-    return buffer[:size]

@@ -115,6 +115,7 @@ class _Run:
     def _take_back(self) -> None:
         for future, answer in self.cluster.finished().items():
             batch, indexes = self.out.pop(future)
+            self.progress.reading(batch.segments[indexes[-1]].file.path)
             self.progress.advance(batch.put(indexes, unpack(answer, [batch.segments[index] for index in indexes])))
 
     def _complete(self) -> Iterator[Sequence[bytes]]:
