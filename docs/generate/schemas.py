@@ -23,11 +23,13 @@ from mltrust.core.report import Check, Notice, Report, Verdict
 from mltrust.core.revocations import Revocation, RevocationsDocument
 from mltrust.core.rows import ROW_KEYS
 from mltrust.core.statement import Hex256, Statement
+from mltrust.registry import KINDS
 from mltrust.statements.erasure import PREDICATE_TYPE as ERASURE_TYPE
 from mltrust.statements.erasure import ErasurePredicate, ErasuresDocument
 from mltrust.statements.seal import PREDICATE_TYPE, SealPredicate, Totals
 
 Json = dict[str, Any]
+Scalar = bool | int | str | None
 DigestText = Annotated[str, Field(pattern="^sha256:[0-9a-f]{64}$")]
 
 
@@ -48,7 +50,20 @@ def schemas() -> dict[str, Json]:
         "SignedSeal", seal=(str, ...), name=(str, ...), fingerprint=(Hex256, ...), statement=(DigestText, ...),
         signatures=(list[Signature], ...), added=(list[str], ...),
     )  # fmt: skip
+    published = _model(
+        "PublishedSeal", seal=(str, ...), name=(str, ...), statement=(DigestText, ...), receipts=receipts
+    )
     pinned = _model("AnchoredSize", size=(int | None, ...), check=(Check, ...))
+    file = _model("ConfigurationFile", what=(str, ...), path=(str, ...), found=(bool, ...))
+    setting = _model(
+        "Setting", name=(str, ...), value=(Scalar | list[Scalar], ...), hidden=(bool, ...),
+        origin=(Literal["default", "environment", "file"], ...), variable=(str | None, ...), file=(str | None, ...),
+    )  # fmt: skip
+    plug = _model(
+        "Plug", kind=(Literal[KINDS], ...), name=(str, ...), target=(str, ...), distribution=(str, ...),  # type: ignore[valid-type]  # a constant
+        version=(str, ...), extras=(list[str], ...), missing=(list[str], ...), claimed_by=(list[str], ...),
+        loads=(bool | None, ...), trouble=(str | None, ...),
+    )  # fmt: skip
     found = {
         "statement": _schema(Statement, "An in-toto Statement v1 about one subject"),
         "seal-predicate": _schema(SealPredicate, f"The predicate of a statement of type {PREDICATE_TYPE}"),
@@ -71,6 +86,10 @@ def schemas() -> dict[str, Json]:
         "rfc3161-evidence": _evidence(TimeStampEvidence, "rfc3161"),
         "report": _result("report", "What verify and check found", base=Report),
         "diff": _result("diff", "What diff found", base=Difference),
+        "trouble": _result(
+            "trouble", "Why verify or diff has nothing to report",
+            error=(str, ...), hint=(str | None, ...), exit_code=(int | None, ...),
+        ),
         "sealed": _result(
             "sealed", "What seal did",
             seal=(str, ...), record_store=(str | None, ...), salts=(str | None, ...), oms=(str | None, ...),
@@ -81,6 +100,11 @@ def schemas() -> dict[str, Json]:
             signatures=(list[Signature], ...), receipts=receipts, published=(list[str], ...), notices=notices,
         ),
         "signed": _result("signed", "What sign did", seals=(list[signed], ...)),  # type: ignore[valid-type]  # made at run time
+        "card": _result(
+            "card", "What card says of a seal",
+            name=(str | None, ...), fingerprint=(str | None, ...), statement=(DigestText | None, ...),
+            signatures=(list[str], ...), receipts=(list[str], ...), front_matter=(str, ...), markdown=(str, ...),
+        ),
         "revocations": _schema(
             RevocationsDocument, "A list of revoked keys (application/vnd.mltrust.revocations.v1+json)"
         ),
@@ -115,6 +139,34 @@ def schemas() -> dict[str, Json]:
             "ethereum-status", "The transactions that were sent from here",
             transactions=(list[transaction], ...),  # type: ignore[valid-type]  # made at run time
         ),
+        "ethereum-resumed": _result(
+            "ethereum-resumed", "What ethereum resume did",
+            transactions=(list[transaction], ...), waiting=(int, ...),  # type: ignore[valid-type]  # made at run time
+        ),
+        "ethereum-deployed": _result(
+            "ethereum-deployed", "What ethereum deploy did",
+            anchor=(str, ...), contract=(str, ...), transaction=(str | None, ...),
+        ),
+        "published": _result("published", "What anchor did", anchor=(str, ...), seals=(list[published], ...)),  # type: ignore[valid-type]  # made at run time
+        "key-made": _result(
+            "key-made", "What key generate did",
+            key=(key, ...), private_key_file=(str, ...), public_key_file=(str, ...),
+        ),
+        "ledger-checkpoint": _result(
+            "ledger-checkpoint", "The signed checkpoint of a ledger, and its key",
+            ledger=(str, ...), key=(str, ...), origin=(str, ...), size=(int, ...), root=(Hex256, ...),
+            checkpoint=(str, ...),
+        ),
+        "ledger-exported": _result("ledger-exported", "What ledger export did", ledger=(str, ...), folder=(str, ...)),
+        "ledger-witness": _result(
+            "ledger-witness", "What ledger witness did",
+            ledger=(str, ...), witnesses=(list[str], ...), checkpoint=(str | None, ...), kept=(bool, ...),
+        ),
+        "configuration": _result(
+            "configuration", "What config show shows: the files that were looked for, and every value with its origin",
+            files=(list[file], ...), settings=(list[setting], ...),  # type: ignore[valid-type]  # made at run time
+        ),
+        "plugins": _result("plugins", "The plugs that are installed", plugins=(list[plug], ...)),  # type: ignore[valid-type]  # made at run time
         "anchored-checkpoint": _schema(
             AnchoredDocument, "A checkpoint of a ledger that was published elsewhere, with receipts"
         ),

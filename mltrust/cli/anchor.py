@@ -7,7 +7,7 @@ import typer
 
 from mltrust.cli.console import Console
 from mltrust.cli.naming import Publishing, publishing
-from mltrust.cli.options import speaking
+from mltrust.cli.options import Format, FormatOption, speaking
 
 
 @speaking
@@ -25,6 +25,7 @@ def anchor(
     key: Annotated[
         Path | None, typer.Option("--key", metavar="PEM", help="git-notes: sign with this Ed25519 key, not your own.")
     ] = None,
+    format_: FormatOption = Format.TEXT,
 ) -> None:
     """Publish one or more seals through an anchor, in one batch, and add the receipts to the seal files.
 
@@ -36,10 +37,14 @@ def anchor(
     """
     from mltrust import api, sealfile
     from mltrust.cli.trusting import open_named
+    from mltrust.renderers import json_v1
 
     given = how.given if key is None else {**how.given, "key": str(key.absolute())}
     backend = open_named(to, console, given, yes=how.yes)
     paths = [sealfile.seal_file(path) for path in seals]
-    api.anchor(paths, backend)
+    bundles = api.anchor(paths, backend)
+    if format_ is Format.JSON:
+        console.result(json_v1.published(backend.name, zip(map(str, paths), bundles, strict=True)))
+        return
     for path in paths:
         console.talk(f"{path}: published in {backend.name}")

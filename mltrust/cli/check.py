@@ -30,10 +30,12 @@ def check(
       mltrust check proof.json --content model.safetensors --key ledger.pub
       mltrust check proof.json --content record.json
     """
-    from mltrust import proving
+    from mltrust import api, proving
     from mltrust.cli.trusting import trust
     from mltrust.renderers import json_v1, text
 
-    report = proving.check(proof, trust=trust(named, console), content=content)
+    whom = trust(named, console)
+    with console.progress() as progress:
+        report = proving.check(proof, trust=whom, content=content, means=api.default_means(progress=progress))
     rendered = json_v1.report(report) if format_ is Format.JSON else text.report(report, verbose=console.verbose)
     finish(console, rendered, report.verdict)

@@ -2,7 +2,7 @@
 
 import sys
 from importlib import import_module
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -10,9 +10,12 @@ from typer.core import TyperGroup
 from mltrust import __version__
 from mltrust.cli.console import Console
 from mltrust.cli.crash import show_crash
-from mltrust.cli.exits import Exit, for_error
+from mltrust.cli.exits import Exit, for_error, of_os_error
 from mltrust.core.names import printable
-from mltrust.errors import MltrustError, UnreadableError
+from mltrust.errors import MltrustError
+
+if TYPE_CHECKING:
+    from mltrust.cli.grammar import Command
 
 # Each lives in the module of its name, as the function of that name, or as the `app` that holds several.
 _GROUPS = {
@@ -23,6 +26,7 @@ _GROUPS = {
         "diff": "name what differs between artifacts or seals",
         "fingerprint": "print the fingerprint and nothing else",
         "export": "write what a seal says in formats that others read",
+        "card": "print the block of a model card, or put it into a README",
         "demo": "tell the whole story on a small real model",
     },
     "Who, and since when": {
@@ -38,12 +42,25 @@ _GROUPS = {
         "check": "check such a proof, offline",
         "erase": "erase records of a blinded artifact; its seal stays good",
     },
+    "This installation": {
+        "config": "show what is configured, and where it comes from",
+        "plugins": "list all plugs, and what they lack",
+        "completion": "print what completes these commands in a shell",
+    },
 }
 _COMMANDS = {name: told for group in _GROUPS.values() for name, told in group.items()}
 
 
 class Guarded(TyperGroup):
     """A group that lets no exception of a command through: each ends as a message and its exit code."""
+
+    def make_context(self, *arguments: Any, **keywords: Any) -> Any:  # noqa: ANN401  # the context type is private to Typer
+        """Read the command line up to the command."""
+        try:
+            return super().make_context(*arguments, **keywords)
+        except Exception as error:
+            _make_fit_to_show(error)
+            raise
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401  # the context type is private to Typer
         """Run the command."""
@@ -55,13 +72,12 @@ class Guarded(TyperGroup):
         except KeyboardInterrupt:
             raise typer.Exit(Exit.INTERRUPTED) from None
         except OSError as error:  # a path that cannot be looked at
-            trouble = UnreadableError(f"{error.filename or 'this machine'}: {error.strerror or error}")
+            trouble = of_os_error(error)
             Console().error(trouble)
             raise typer.Exit(for_error(trouble)) from error
         except Exception as error:
             if hasattr(error, "exit_code") or isinstance(error, typer.Abort):  # Typer's own: usage errors, exits
-                if hasattr(error, "message"):
-                    error.message = _fit_to_show(str(error.message))
+                _make_fit_to_show(error)
                 raise
             show_crash(error)
             raise typer.Exit(Exit.INTERNAL) from error
@@ -74,11 +90,13 @@ class Guarded(TyperGroup):
                 formatter.write_dl([(name.ljust(width), told) for name, told in group.items()])
 
 
-def _fit_to_show(message: str) -> str:
-    """Return what a usage error says: it may quote a file name, or what was pasted, which logs would keep."""
-    if "PRIVATE KEY" in message:
-        return "a private key was given where its file is named; others can read command lines"
-    return "\n".join(map(printable, message.split("\n")))
+def _make_fit_to_show(error: Exception) -> None:
+    """Escape what a usage error of Typer says: it may quote a file name, or what was pasted, which logs would keep."""
+    said = str(getattr(error, "message", ""))
+    if "PRIVATE KEY" in said:
+        error.message = "a private key was given where its file is named; others can read command lines"  # type: ignore[attr-defined]  # Typer's own
+    elif said and type(error).__name__ != "NoArgsIsHelpError":  # of which the message is the help
+        error.message = printable(said)  # type: ignore[attr-defined]  # Typer's own
 
 
 def application(first: str | None = None) -> typer.Typer:
@@ -90,6 +108,7 @@ def application(first: str | None = None) -> typer.Typer:
         cls=Guarded,
         name="mltrust",
         no_args_is_help=True,
+        add_completion=False,  # ours needs no Python to complete a command
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
@@ -102,6 +121,13 @@ def application(first: str | None = None) -> typer.Typer:
         else:
             app.command(name, short_help=_COMMANDS[name])(getattr(module, name))
     return app
+
+
+def whole_grammar() -> "Command":
+    """Return the whole command line as data."""
+    from mltrust.cli.grammar import grammar
+
+    return grammar(application(), "mltrust", (root.__doc__ or "").partition("\n")[0])
 
 
 def _show_version(value: bool) -> None:  # Typer calls it with the flag

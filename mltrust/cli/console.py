@@ -7,22 +7,17 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from io import StringIO, TextIOWrapper
-from time import monotonic
 from typing import TYPE_CHECKING, TextIO
 
-from mltrust.core.names import printable
-from mltrust.errors import MltrustError, WriteError
+from mltrust.core.names import is_obeyed, printable
+from mltrust.errors import MltrustError, UsageError, WriteError
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
     from rich.progress import Progress as RichProgress
-    from rich.progress import TaskID
 
     from mltrust.interfaces import Progress
     from mltrust.renderers.styled import Text
-
-
-_REDRAW_SECONDS = 0.1
 
 
 class Color(StrEnum):
@@ -82,10 +77,15 @@ class Console:
         else:
             self._write(sys.stdout, text)
 
-    def exact(self, text: str) -> None:
-        """Print a text others check to the byte: UTF-8 whatever the terminal speaks; escaped where people read it."""
+    def exact(self, text: str, *, otherwise: str = "") -> None:
+        """Print a text others check to the byte: UTF-8 whatever the terminal speaks; escaped where people read it.
+
+        What somebody else wrote has a hint how to have it `otherwise`: then it is a `UsageError` if a log would obey it.
+        """
         if sys.stdout.isatty():
             text = "\n".join(map(printable, text.split("\n")))
+        elif otherwise and is_obeyed(text):
+            raise UsageError("a terminal or a CI service would obey what is in it: it is not printed", hint=otherwise)
         elif isinstance(sys.stdout, TextIOWrapper):
             sys.stdout.reconfigure(encoding="utf-8", newline="\n")
         self.result(text)
@@ -108,25 +108,25 @@ class Console:
 
     @contextmanager
     def progress(self) -> Iterator["Progress"]:
-        """Show a bar with bytes, rate and time left while the block runs, if stderr is a terminal."""
-        if self.quiet or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+        """Show how far it is while the block runs: a bar on a terminal; elsewhere lines, with --verbose alone."""
+        bar = not self.quiet and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        if not bar and (self.quiet or not self.verbose):
             from mltrust.interfaces import Silent
 
             yield Silent()
             return
-        from rich.progress import BarColumn, DownloadColumn, TimeRemainingColumn, TransferSpeedColumn
-        from rich.progress import Progress as RichProgress
+        from mltrust.cli import progress
 
-        columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-        terminal = self._rich(sys.stderr, sys.stderr)
-        # Without a thread of its own to refresh it: an engine may copy the process only while it has one thread.
-        bar = RichProgress(*columns, console=terminal, transient=True, auto_refresh=False)
-        self._bars.append(bar)
+        if not bar:
+            yield progress.Lines(self.talk)
+            return
+        drawn = progress.bar(self._rich(sys.stderr, sys.stderr))
+        self._bars.append(drawn)
         try:
-            yield _Bar(bar, bar.add_task("reading", total=None))
+            yield progress.Bar(drawn)
         finally:
             self.put_bars_away()
-            self._bars.remove(bar)
+            self._bars.remove(drawn)
 
     def put_bars_away(self) -> None:
         """Leave the terminal to a question; a bar comes back with the next thing to read."""
@@ -142,25 +142,3 @@ def _write(stream: TextIO, text: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # the interpreter flushes again when it ends
         if not isinstance(error, BrokenPipeError):
             raise WriteError(f"the result cannot be written: {error.strerror or error}") from error
-
-
-@dataclass
-class _Bar:
-    """Our progress shown as rich's, drawn anew when it moves; rich locks, so any thread may call."""
-
-    bar: "RichProgress"
-    task: "TaskID"
-    total: int = 0
-    drawn: float = 0.0
-
-    def expect(self, files: int, size: int) -> None:  # noqa: ARG002  # the bar counts bytes
-        self.total += size
-        self.bar.update(self.task, total=self.total)
-        self.bar.start()
-
-    def advance(self, size: int) -> None:
-        self.bar.advance(self.task, size)
-        now = monotonic()
-        if now - self.drawn >= _REDRAW_SECONDS:
-            self.drawn = now
-            self.bar.refresh()

@@ -59,7 +59,7 @@ def erase(
       mltrust erase data/ --record 17 --key ~/keys/release.key
       mltrust erase data/ --file people.parquet --record 17 --rewritten /tmp/people.parquet
     """
-    from mltrust import erasing
+    from mltrust import api, erasing
     from mltrust.cli.trusting import open_publishing, own_ledger
     from mltrust.renderers import erased
 
@@ -71,17 +71,19 @@ def erase(
     anchors = open_publishing(anchor or (), console, how.given, yes=how.yes) if chosen else [own_ledger(console)]
     if not any(backend.vouches for backend in anchors):
         console.talk("note: these anchors say since when, not on whose word; name one that does as well")
-    done = erasing.erase(
-        artifact,
-        records=record,
-        anchors=anchors,
-        signers=signers,
-        file=file,
-        reason=reason,
-        seal=seal,
-        salts=salts,
-        rewritten=rewritten,
-    )
+    with console.progress() as progress:
+        done = erasing.erase(
+            artifact,
+            records=record,
+            anchors=anchors,
+            signers=signers,
+            file=file,
+            reason=reason,
+            seal=seal,
+            salts=salts,
+            rewritten=rewritten,
+            means=api.default_means(progress=progress),
+        )
     names = [backend.name for backend in anchors]
     if format_ is Format.JSON:
         console.result(erased.as_json(done.tombstone, names, before=done.before))

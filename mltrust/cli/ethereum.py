@@ -53,7 +53,7 @@ def _open_all(uri: str | None, console: Console, how: Publishing) -> "list[Ether
 @app.command("deploy", short_help="put the contract on a chain")
 @speaking
 @signing
-def deploy(how: Publishing, console: Console, to: _To) -> None:
+def deploy(how: Publishing, console: Console, to: _To, format_: FormatOption = Format.TEXT) -> None:
     """Put the contract AnchorLog on a chain. Its address follows from its code: it is the same on every chain.
 
     Anybody can do it, once for everybody, and doing it again changes nothing. It has no owner.
@@ -63,12 +63,18 @@ def deploy(how: Publishing, console: Console, to: _To) -> None:
       mltrust ethereum deploy --to ethereum:sepolia --signer keystore:key.json
     """
     from mltrust.anchors.ethereum.proof.addresses import checksummed
+    from mltrust.renderers import json_v1
 
     backend = _open(to, console, how)
     publishing = backend.publishing()
     transaction = publishing.deploy()
+    contract = checksummed(publishing.session.contract)
+    if format_ is Format.JSON:
+        done: dict[str, Json] = {"anchor": backend.name, "contract": contract, "transaction": transaction}
+        console.result(json_v1.document("ethereum-deployed", done))
+        return
     console.talk(f"{backend.name}: it was there already" if transaction is None else f"deployed by {transaction}")
-    console.result(checksummed(publishing.session.contract))
+    console.result(contract)
 
 
 @app.command("status", short_help="list the transactions sent from here")
@@ -108,6 +114,7 @@ def resume(
     bump: Annotated[
         bool, typer.Option("--bump", help="Replace what is waiting by transactions that offer more.")
     ] = False,
+    format_: FormatOption = Format.TEXT,
 ) -> None:
     """Go on with what was begun: send again what is in no block, wait for it, and write the receipts to the seals.
 
@@ -119,7 +126,9 @@ def resume(
       mltrust ethereum resume
       mltrust ethereum resume --to ethereum:sepolia --bump --signer keystore:key.json
     """
-    waiting = 0
+    from mltrust.renderers import json_v1
+
+    waiting, done = 0, list["Json"]()
     for backend in _open_all(to, console, how):
         publishing = backend.publishing()
         for entry, error in publishing.resume(raise_fees=bump):
@@ -127,9 +136,13 @@ def resume(
                 console.error(error)
                 waiting += 1
                 continue
-            console.result(printable(_line(backend, entry, entry.stage)))
+            done.append(_fields(backend, entry, entry.stage))
+            if format_ is Format.TEXT and not console.quiet:
+                console.result(printable(_line(backend, entry, entry.stage)))
             if _deliver(backend, entry, console):
                 publishing.delivered(entry)
+    if format_ is Format.JSON:
+        console.result(json_v1.document("ethereum-resumed", {"transactions": done, "waiting": waiting}))
     if waiting:
         raise typer.Exit(Exit.UNDECIDED)
 

@@ -2,6 +2,8 @@
 
 from enum import IntEnum
 
+import typer
+
 from mltrust.errors import MltrustError, NotVerifiedError, UnreadableError, UsageError, WriteError
 
 
@@ -26,6 +28,21 @@ _VERDICTS = {
 def for_verdict(verdict: str) -> Exit:
     """Return the exit code of a verdict."""
     return _VERDICTS[verdict]
+
+
+def of_os_error(error: OSError) -> UnreadableError:
+    """Return what is said of a path that cannot be looked at."""
+    return UnreadableError(f"{error.filename or 'this machine'}: {error.strerror or error}")
+
+
+def as_trouble(error: Exception) -> MltrustError | None:
+    """Return an exception as the error it amounts to; None if it only ends a command."""
+    if isinstance(error, MltrustError):
+        return error
+    if isinstance(error, OSError):
+        return of_os_error(error)
+    ends = hasattr(error, "exit_code") or isinstance(error, typer.Abort)  # Typer's own: usage errors, exits
+    return None if ends else MltrustError(f"internal error: {type(error).__name__}: this is a defect of mltrust")
 
 
 def for_error(error: MltrustError) -> Exit:

@@ -75,7 +75,7 @@ def export(
     )
     _tell(done, console)
     if output is None:
-        console.exact(done.document.decode("utf-8"))
+        _print(done.document.decode("utf-8"), console)
     else:
         write_result(output, done.document)
         console.talk(f"{format_} written to {output}")
@@ -113,6 +113,14 @@ def write_bundle(path: Path | None, sealed: "Sealed", signers: "Sequence[Signer]
         raise
     _tell(done, console)
     console.talk(f"OMS bundle written to {path}")
+
+
+def _print(document: str, console: Console) -> None:
+    """Print a document: of JSON another spelling, in which no name can upset a terminal or a log."""
+    from mltrust.renderers import json_v1
+
+    safe = json_v1.as_ascii(document) if document.startswith("{") else document
+    console.exact(safe, otherwise="Write it to a file: --output.")
 
 
 def _tell(done: "Exported", console: Console) -> None:

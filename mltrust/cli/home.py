@@ -47,7 +47,7 @@ def user_configuration() -> "Configuration":
     from mltrust.configuration import Configuration  # brings all that opening an anchor may need
 
     path = config_path()
-    return Configuration.read(path) if _is_there(path) else Configuration(str(path))
+    return Configuration.read(path) if is_there(path) else Configuration(str(path))
 
 
 def revocations_path() -> Path:
@@ -62,13 +62,13 @@ def own_revocations() -> "Revocations":
 
     path = revocations_path()
     try:
-        return read_list(path) if _is_there(path) else Revocations()
+        return read_list(path) if is_there(path) else Revocations()
     except UnreadableError as error:
         error.hint = error.hint or "Restore it from a backup: without it, the keys you revoked would count again."
         raise
 
 
-def _is_there(path: Path) -> bool:
+def is_there(path: Path) -> bool:
     """Tell whether a file is there; `OSError` where nobody can look: what may be revoked there is not passed over."""
     try:
         path.lstat()
@@ -82,17 +82,20 @@ def remote_settings(*artifacts: str) -> "Mapping[str, Settings]":
     return user_configuration().remote if any("://" in artifact for artifact in artifacts) else {}
 
 
+def cache_folder() -> Path:
+    """Return where digests are remembered."""
+    if base := os.environ.get("MLTRUST_HOME"):
+        return Path(base).absolute() / "cache"
+    import platformdirs
+
+    return platformdirs.user_cache_path("mltrust")
+
+
 def digest_cache(console: Console, *, reread: bool = False) -> "DigestCache":
     """Return where digests are remembered; why one is not used is told with --verbose."""
     from mltrust.disk.digest_cache import DigestCache
 
-    if base := os.environ.get("MLTRUST_HOME"):
-        folder = Path(base).absolute() / "cache"
-    else:
-        import platformdirs
-
-        folder = platformdirs.user_cache_path("mltrust")
-    return DigestCache(folder, console.talk if console.verbose else lambda _: None, reread=reread)
+    return DigestCache(cache_folder(), console.talk if console.verbose else lambda _: None, reread=reread)
 
 
 def own_ledger_uri(home: Home) -> str:

@@ -45,6 +45,7 @@ def generate(
     password_file: Annotated[
         Path | None, typer.Option("--password-file", metavar="FILE", help="The password (default: you are asked).")
     ] = None,
+    format_: FormatOption = Format.TEXT,
 ) -> None:
     """Make a key pair: a private key that only you can read, and FILE.pub to give to others.
 
@@ -68,11 +69,12 @@ def generate(
     made = private_key.generate(type_.value, os.urandom)
     password = None if no_password else _new_password(output, password_file, user_home(console).dialogue)
     public = private_keys.write(output, made, password, os.urandom)
-    if console.quiet:
-        return
     from mltrust.renderers import keys
 
-    console.result(keys.generated(made.public, str(output), str(public)))
+    if format_ is Format.JSON:
+        console.result(keys.generated_as_json(made.public, str(output), str(public)))
+    elif not console.quiet:
+        console.result(keys.generated(made.public, str(output), str(public)))
 
 
 def _new_password(output: Path, file: Path | None, dialogue: "Dialogue") -> str:

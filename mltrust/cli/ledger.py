@@ -1,23 +1,19 @@
 """`mltrust ledger log | check | checkpoint | export | witness`."""
 
-import os
-import sys
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mltrust.cli.console import Console
-from mltrust.cli.exits import Exit
+from mltrust.cli.ledger_opening import ESCAPED, LedgerOption, open_ledger, showing_evidence
+from mltrust.cli.ledger_witness import witness
 from mltrust.cli.naming import Publishing, publishing
 from mltrust.cli.options import Format, FormatOption, speaking
 from mltrust.core.names import printable
-from mltrust.errors import ContradictionError, UsageError
+from mltrust.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from mltrust.anchors.ledger import LedgerAnchor
     from mltrust.core.canonical import Json
 
@@ -27,24 +23,10 @@ app = typer.Typer(
     help="Look into a ledger: your own, or the one --ledger names.",
 )
 
-_LedgerOption = Annotated[
-    str | None, typer.Option("--ledger", metavar="URI", help="ledger:PATH or a configured name (default: your own).")
-]
-
-
-def _open(uri: str | None, console: Console) -> "LedgerAnchor":
-    from mltrust.anchors.ledger import LedgerAnchor
-    from mltrust.cli.trusting import open_named, own_ledger
-
-    backend = own_ledger(console) if uri is None else open_named(uri, console)
-    if not isinstance(backend, LedgerAnchor):
-        raise UsageError(f"{uri} names no ledger", hint="Write ledger:PATH.")
-    return backend
-
 
 @app.command("log", short_help="list the entries")
 @speaking
-def log(console: Console, ledger: _LedgerOption = None, format_: FormatOption = Format.TEXT) -> None:
+def log(console: Console, ledger: LedgerOption = None, format_: FormatOption = Format.TEXT) -> None:
     """List the entries: number, time by the keeper's clock, digest of the statement.
 
     \b
@@ -54,7 +36,7 @@ def log(console: Console, ledger: _LedgerOption = None, format_: FormatOption = 
     """
     from mltrust.renderers import json_v1
 
-    entries = list(_open(ledger, console).entries())
+    entries = list(open_ledger(ledger, console).entries())
     if format_ is Format.JSON:
         rows: list[Json] = [{"index": index, "time": time, "digest": str(digest)} for index, time, digest in entries]
         console.result(json_v1.document("ledger-log", {"entries": rows}))
@@ -66,7 +48,7 @@ def log(console: Console, ledger: _LedgerOption = None, format_: FormatOption = 
 @speaking
 def check(
     console: Console,
-    ledger: _LedgerOption = None,
+    ledger: LedgerOption = None,
     anchor: Annotated[
         list[str] | None,
         typer.Option("--anchor", metavar="URI", help="This anchor must vouch for a checkpoint. Repeatable."),
@@ -92,8 +74,8 @@ def check(
     from mltrust.cli.ledger_pins import asked, exit_for, rows
     from mltrust.renderers import json_v1
 
-    backend = _open(ledger, console)
-    with _showing_evidence(console):
+    backend = open_ledger(ledger, console)
+    with showing_evidence(console):
         status = backend.check()
         answers = asked(backend, anchor or (), begins_with or (), console)
     fields: dict[str, Json] = {
@@ -108,7 +90,7 @@ def check(
     }
     if format_ is Format.JSON:
         console.result(json_v1.document("ledger-status", {**fields, "anchored": [each.to_json() for each in answers]}))
-    else:
+    elif not console.quiet or exit_for(answers):
         told = {key: value for key, value in fields.items() if (key, value) != ("witnessed_size", None)}
         lines = [f"{key.replace('_', ' '):<16} {printable(str(value))}" for key, value in told.items()]
         console.result("\n".join([*lines, *rows(answers)]))
@@ -121,7 +103,7 @@ def check(
 def checkpoint(
     how: Publishing,
     console: Console,
-    ledger: _LedgerOption = None,
+    ledger: LedgerOption = None,
     key: Annotated[bool, typer.Option("--key", help="Print the verifier key instead.")] = False,
     anchor: Annotated[
         str | None, typer.Option("--anchor", metavar="URI", help="Publish the checkpoint through this anchor.")
@@ -139,15 +121,32 @@ def checkpoint(
       mltrust ledger checkpoint --key > ledger.pub
       mltrust ledger checkpoint --anchor rfc3161:https://tsa.example/tsr
     """
-    backend = _open(ledger, console)
+    backend = open_ledger(ledger, console)
     if anchor is not None:
         if key:
             raise UsageError("--key prints, --anchor publishes: name one of them")
         _publish(backend, anchor, how, console, format_)
-    elif how.given or format_ is not Format.TEXT:
+    elif how.given:
         raise UsageError("a checkpoint is printed as it is; these options go with --anchor")
+    elif format_ is Format.JSON:
+        console.result(_checkpoint_as_json(backend))
     else:
-        console.exact(backend.verifier_key() if key else backend.checkpoint())
+        console.exact(backend.verifier_key() if key else backend.checkpoint(), otherwise=ESCAPED)
+
+
+def _checkpoint_as_json(backend: "LedgerAnchor") -> str:
+    from mltrust.renderers import json_v1
+
+    head = backend.head()
+    fields: dict[str, Json] = {
+        "ledger": backend.name,
+        "key": backend.verifier_key(),
+        "origin": head.checkpoint.origin,
+        "size": head.checkpoint.size,
+        "root": head.checkpoint.root.hex(),
+        "checkpoint": head.text,
+    }
+    return json_v1.document("ledger-checkpoint", fields)
 
 
 def _publish(backend: "LedgerAnchor", uri: str, how: Publishing, console: Console, format_: Format) -> None:
@@ -156,11 +155,11 @@ def _publish(backend: "LedgerAnchor", uri: str, how: Publishing, console: Consol
     from mltrust.renderers import json_v1
 
     through = open_named(uri, console, how.given, yes=how.yes)
-    with _showing_evidence(console):
+    with showing_evidence(console):
         done = published(backend, through)
     if format_ is Format.JSON:
         console.result(json_v1.document("ledger-anchored", done.to_json()))
-    else:
+    elif not console.quiet:
         console.result("\n".join(done.lines()))
 
 
@@ -169,7 +168,8 @@ def _publish(backend: "LedgerAnchor", uri: str, how: Publishing, console: Consol
 def export(
     console: Console,
     destination: Annotated[Path, typer.Argument(metavar="FOLDER", help="A new or empty folder.", show_default=False)],
-    ledger: _LedgerOption = None,
+    ledger: LedgerOption = None,
+    format_: FormatOption = Format.TEXT,
 ) -> None:
     """Write the ledger as C2SP tlog-tiles, ready to be served as static files.
 
@@ -177,81 +177,14 @@ def export(
     Examples:
       mltrust ledger export public/
     """
-    backend = _open(ledger, console)
+    backend = open_ledger(ledger, console)
     backend.export(destination)
-    console.talk(f"{backend.name} exported to {destination}")
+    if format_ is Format.JSON:
+        from mltrust.renderers import json_v1
 
-
-@app.command("witness", short_help="cosign the ledger of somebody else")
-@speaking
-def witness(
-    console: Console,
-    ledger: _LedgerOption = None,
-    key: Annotated[bool, typer.Option("--key", help="Print your key as a witness instead.")] = False,
-    print_only: Annotated[bool, typer.Option("--print", help="Write nothing into the ledger's folder.")] = False,
-    add: Annotated[
-        Path | None, typer.Option("--add", metavar="FILE", help="Take in what a witness cosigned ('-': from stdin).")
-    ] = None,
-    of: Annotated[
-        list[str] | None,
-        typer.Option("--witness", metavar="PUB", help="With --add: a witness's key (default: as configured)."),
-    ] = None,
-) -> None:
-    """Cosign the ledger of somebody else, if it holds all you ever saw of it; print the cosigned checkpoint.
-
-    Where you may write in the ledger's folder, the cosignature is kept there; else send the output to the keeper, who
-    takes it in with --add. Your key as a witness is made on first use. Exit code 1, with both checkpoints, if the
-    ledger contradicts itself or what you saw: nothing is signed then.
-
-    \b
-    Examples:
-      mltrust ledger witness --ledger ledger:/mnt/theirs
-      mltrust ledger witness --key
-      mltrust ledger witness --add cosigned --witness mltrust.witness/...
-    """
-    backend = _open(ledger, console)
-    if sum((key, print_only, add is not None)) > 1 or (of and add is None):
-        raise UsageError("--key, --print and --add exclude each other, and --witness goes with --add")
-    with _showing_evidence(console):
-        if key:
-            console.exact(str(backend.cosigner_key()))
-        elif add is not None:
-            _take_in(backend, add, of or (), console)
-        else:
-            _cosign(backend, console, deliver=not print_only)
-
-
-def _cosign(backend: "LedgerAnchor", console: Console, *, deliver: bool) -> None:
-    signed = backend.cosign()
-    console.exact(signed.text)
-    if backend.keeps_key():
-        console.talk("The signing key of this ledger is kept here too: a witness should be somebody else.")
-    if deliver and os.access(backend.folder, os.W_OK):
-        backend.keep_cosigned(signed)
-        console.talk(f"cosigned {backend.name} at size {signed.checkpoint.size}, and kept there")
+        console.result(json_v1.document("ledger-exported", {"ledger": backend.name, "folder": str(destination)}))
     else:
-        console.talk("Send this to the keeper, who takes it in: mltrust ledger witness --add FILE")
+        console.talk(f"{backend.name} exported to {destination}")
 
 
-def _take_in(backend: "LedgerAnchor", path: Path, keys: "Sequence[str]", console: Console) -> None:
-    from mltrust.anchors.ledger.checkpoint import SignedCheckpoint
-    from mltrust.anchors.ledger.cosignature import Witnesses
-    from mltrust.core.note import MAX_NOTE_BYTES
-    from mltrust.disk.documents import read_document
-
-    read = sys.stdin.buffer.read(MAX_NOTE_BYTES + 1) if str(path) == "-" else read_document(path, MAX_NOTE_BYTES)
-    known = Witnesses.of({"witnesses": list(keys)}) if keys else None
-    for each in backend.take_in(SignedCheckpoint.parse(read, str(path)), known):
-        console.talk(f"{backend.name}: took in the cosignature of {each.name}")
-
-
-@contextmanager
-def _showing_evidence(console: Console) -> "Iterator[None]":
-    """End with FAILED where the ledger contradicts itself, showing what was signed that contradicts each other."""
-    try:
-        yield
-    except ContradictionError as error:
-        console.error(error)
-        for line in "\n".join(error.evidence).splitlines():
-            console.talk(f"| {line}")
-        raise typer.Exit(Exit.FAILED) from error
+app.command("witness", short_help="cosign the ledger of somebody else")(witness)

@@ -84,11 +84,9 @@ def check_records(records: RecordsChoice, *, index: bool, blind: bool = False) -
         raise UsageError("--records-index goes with no --records off: an index is made of records")
 
 
-def finish(console: Console, rendered: "Text | str", verdict: "Verdict", output: Path | None = None) -> None:
-    """Print a report, or write it to `output`, and end with the code of its verdict."""
-    if output is not None:
-        write_result(output, (str(rendered) + "\n").encode("utf-8"))
-    elif not (console.quiet and verdict == "verified" and not isinstance(rendered, str)):
+def finish(console: Console, rendered: "Text | str", verdict: "Verdict") -> None:
+    """Print a report, and end with the code of its verdict."""
+    if not (console.quiet and verdict == "verified" and not isinstance(rendered, str)):
         console.result(rendered)
     raise typer.Exit(for_verdict(verdict))
 

@@ -15,7 +15,7 @@ from mltrust.errors import MltrustError, UsageError
 
 if TYPE_CHECKING:
     from mltrust.core.proof import Proof
-    from mltrust.interfaces import Means
+    from mltrust.interfaces import Means, Progress
     from mltrust.operations.prove_records import Answer, Asked
 
 
@@ -68,7 +68,9 @@ def prove(
         _write(proving.prove(path, file=file, tensor=tensor), output, console)
         return
     asked = record if record is not None else _matched(match or "")
-    [answer] = proving.prove_records(path, [asked], file=file, artifact=artifact, means=_means(artifact), salts=salts)
+    with console.progress() as progress:
+        means = _means(artifact, progress)
+        [answer] = proving.prove_records(path, [asked], file=file, artifact=artifact, means=means, salts=salts)
     _write(_proof(answer, asked, file, console, absent=absent), output, console)
 
 
@@ -126,8 +128,8 @@ def _matched(text: str) -> bytes:
     return found.removesuffix(b"\n").removesuffix(b"\r") if found.endswith(b"\n") else found
 
 
-def _means(artifact: str | None) -> "Means":
+def _means(artifact: str | None, progress: "Progress") -> "Means":
     from mltrust import api
     from mltrust.cli.home import remote_settings
 
-    return api.default_means(remote=remote_settings(artifact or ""))
+    return api.default_means(progress=progress, remote=remote_settings(artifact or ""))

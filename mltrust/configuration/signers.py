@@ -33,6 +33,7 @@ from mltrust.interfaces import SignatureVerifier, TrustedKey, TrustedSigner
 _FORMS = (("key",), ("certificate_chain",), ("identity", "issuer"))
 _MORE = {"identity": frozenset({"trust_root"})}
 _WINDOW = frozenset({"since", "until"})
+KEYS = _WINDOW.union({"keys"}, *_FORMS, *_MORE.values())
 _HINT = 'Write key = "FILE", keys = [...], certificate_chain = "FILE", or identity = "..." and issuer = "...".'
 
 

@@ -1,6 +1,5 @@
 """The tables of a configuration: names, settings, and the anchors and signers they lead to."""
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
@@ -12,12 +11,10 @@ from mltrust import opening, registry
 from mltrust.configuration.signers import SignerTable
 from mltrust.core.note import looks_like_a_key
 from mltrust.core.revocations import Revocations
-from mltrust.disk.documents import read_document
 from mltrust.disk.revocations import read_list
-from mltrust.errors import UnreadableError, UsageError
+from mltrust.disk.tables import read_tables
+from mltrust.errors import UsageError
 from mltrust.interfaces import Anchor, Home, Settings, Trust, TrustedSigner
-
-MAX_CONFIGURATION_BYTES = 2**20
 
 
 @dataclass(frozen=True)
@@ -43,15 +40,7 @@ class Configuration:
     @classmethod
     def read(cls, path: Path) -> Self:
         """Read a configuration strictly; whatever is wrong with it is a `UsageError` that names `path`."""
-        try:
-            tables = tomllib.loads(read_document(path, MAX_CONFIGURATION_BYTES).decode())
-        except UnreadableError as error:
-            raise UsageError(str(error)) from error
-        except ValueError as error:  # not UTF-8, not TOML, or a number of thousands of digits
-            raise UsageError(f"{path}: {error}") from error
-        except RecursionError as error:
-            raise UsageError(f"{path}: nested too deep") from error
-        return cls._of(tables, str(path), path.absolute().parent)
+        return cls._of(read_tables(path), str(path), path.absolute().parent)
 
     @classmethod
     def _of(cls, tables: Mapping[str, Any], where: str, base: Path) -> Self:

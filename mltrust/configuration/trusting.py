@@ -29,11 +29,12 @@ from mltrust.interfaces.trusting import Member, refuse_shared_keys
 if TYPE_CHECKING:
     from mltrust.configuration.tables import Configuration
 
-_KEYS = frozenset({"require", "at_least", "of", "groups", "kinds", "revocations"})
+_TABLE_KEYS = frozenset({"require", "at_least", "of", "groups", "kinds", "revocations"})
 _GROUP_KEYS = frozenset({"name", "at_least", "of"})
 _UNNAMED = "policy"
 _TAKEN = (_UNNAMED, "kinds", "")
 _ENTRY_KEYS = ("anchor", "key", "signer")
+KEYS = _TABLE_KEYS.union(_GROUP_KEYS, _ENTRY_KEYS)
 _KINDS = ("ed25519", "p256", "p384", "p521", "ml-dsa-44", "ml-dsa-65", "ml-dsa-87", "hybrid", "sigstore", "certificate")
 
 
@@ -51,8 +52,8 @@ class TrustTable:
     def trust(self) -> Trust:
         """Return what it says; `UsageError` if it makes no sense."""
         table = self.configuration.trust_table or {}
-        if unknown := sorted(set(table) - _KEYS):
-            raise UsageError(f"{self._where}: [trust] knows no {ascii(unknown[0])[:80]}", hint=_known(_KEYS))
+        if unknown := sorted(set(table) - _TABLE_KEYS):
+            raise UsageError(f"{self._where}: [trust] knows no {ascii(unknown[0])[:80]}", hint=_known(_TABLE_KEYS))
         required = self._members(table, "require")
         groups = self._groups(table)
         for members in (required, *([*required, *group.members] for group in groups)):

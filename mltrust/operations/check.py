@@ -13,6 +13,7 @@ from mltrust.errors import FormatError
 from mltrust.interfaces import ArtifactReader, ArtifactSource, FileEntry, Means, RecordReader, Trust
 from mltrust.operations.fingerprint import read_found
 from mltrust.operations.verify import receipts_elsewhere, sealed_vouching
+from mltrust.operations.watched import WatchedSource
 from mltrust.statements.seal import read_seal
 
 _LINE_ENDS = (b"\n", b"\r\n")
@@ -38,6 +39,7 @@ def check(proof: Proof, trust: Trust, content: ArtifactSource | None, means: Mea
     return Report(
         name=proof.statement.subject[0].name,
         fingerprint=predicate.fingerprint().hex(),
+        root=predicate.root,
         suite=predicate.suite,
         content_only=trust.content_only,
         scope=Scope(
@@ -150,12 +152,14 @@ class _Given:
             return
 
     def _records(self, reader: RecordReader, target: Leaf, file: FileEntry) -> Iterator[Leaf]:
-        for batch in reader.batches(file, self.source, self.suite):
+        watched = WatchedSource(self.source, self.means.progress)
+        for batch in reader.batches(file, watched, self.suite):
             if target.digest in batch.digests:
                 yield from (batch.leaf(at)._replace(salt=target.salt) for at in range(len(batch.digests)))
 
     def _parts(self, reader: ArtifactReader, target: Leaf, file: FileEntry) -> Iterator[Leaf]:
         parts = reader.parts(file, self.source)
+        self.means.progress.expect(1, file.size)
         [digests] = self.means.engine.digest([parts.segments], self.source, self.suite, self.means.progress)
         entry = parts.entry(digests)
         yield entry.leaf._replace(name=target.name)

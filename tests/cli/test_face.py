@@ -121,6 +121,9 @@ def test_progress_counts_every_byte(bare):
         def expect(self, files, size):
             self.files, self.size = files, size
 
+        def reading(self, path):
+            self.paths = {*getattr(self, "paths", ()), path}
+
         def advance(self, size):
             self.done += size
 
@@ -128,3 +131,5 @@ def test_progress_counts_every_byte(bare):
     found = package.fingerprint(bare, means=package.default_means(1, counter))
     assert counter.done == counter.size == found.manifest.bytes
     assert counter.files == found.manifest.size
+    assert counter.paths <= {entry.leaf.name for entry in found.manifest.entries}
+    assert counter.paths

@@ -301,7 +301,7 @@ class TestAnchoring:
     def test_a_ledger_does_not_anchor_itself(self, mltrust, there):
         assert mltrust("ledger", "checkpoint", "--ledger", there, "--anchor", there).code == 2
 
-    @pytest.mark.parametrize("options", [("--format", "json"), ("--push", "x"), ("--key", "--anchor", "ledger:mine")])
+    @pytest.mark.parametrize("options", [("--push", "x"), ("--key", "--anchor", "ledger:mine")])
     def test_options_that_go_with_others(self, mltrust, there, options):
         assert mltrust("ledger", "checkpoint", "--ledger", there, *options).code == 2
 

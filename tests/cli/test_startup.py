@@ -42,7 +42,10 @@ RECORDS = {
 BESIDE = {"mltrust.beside.store", "mltrust.disk.digest_cache"}
 VERIFYING = {"mltrust.operations.verify", "mltrust.operations.rows"}
 OTHERS = {"numpy", "safetensors", "git", "dask", "mltrust.anchors.ledger", "mltrust.cli.ledger", "mltrust.cli.ethereum"}
-PLAIN = DRAWING | CHOOSING | ASKING | RECORDS | OTHERS  # what no command needs for a plain model
+FORMATS = {
+    f"mltrust.renderers.{name}" for name in ("ndjson", "sarif", "junit", "github", "markdown", "html", "findings")
+}
+PLAIN = DRAWING | CHOOSING | ASKING | RECORDS | OTHERS | FORMATS  # what no command needs for a plain model
 
 
 def loaded(mltrust, *arguments):
@@ -78,10 +81,19 @@ def test_what_is_left_out_above_is_loaded_where_it_is_needed(mltrust, model):
     always = ASKING - {"getpass", "tomllib"}  # where coverage is measured, tomllib is there before
     assert (DRAWING - {"rich.progress"}) | always | {"mltrust.anchors.ledger"} <= found
     assert loaded(mltrust, "fingerprint", str(model), "--exclude", "*.txt") >= CHOOSING
+    junit = {"mltrust.renderers.junit", "mltrust.renderers.findings"}
+    assert loaded(mltrust, "verify", str(model), "--format", "text", "--report", "junit=report.xml") & FORMATS == junit
+
+
+def test_what_completion_asks_for_loads_no_plug(mltrust):
+    mltrust.home.mkdir()
+    (mltrust.home / "config.toml").write_text('[anchors]\nrelease = "ledger:/srv/releases"\n')
+    found = loaded(mltrust, "config", "names", "anchors")
+    assert found & ((DRAWING | RECORDS | OTHERS | ASKING) - {"tomllib", "getpass"}) == set()
 
 
 def test_what_plain_models_do_without_are_real_modules():
-    assert all(find_spec(name) for name in RECORDS | BESIDE | VERIFYING)
+    assert all(find_spec(name) for name in RECORDS | BESIDE | VERIFYING | FORMATS)
 
 
 def test_importing_the_library_builds_no_model(mltrust):
