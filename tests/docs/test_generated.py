@@ -106,6 +106,7 @@ def documents(run):
     (model / "new").write_text("")
     (model / "config.json").rename(model / "renamed.json")
     found["failed"] = run("verify", "model", *as_json)
+    found["trouble"] = run("verify", "nowhere", *as_json)
     found["check failed"] = run("check", "proof.json", "--content", "model/model.safetensors", *as_json)
     found["diff"] = run("diff", "model/mltrust.seal.json", "model", *as_json)
     found["no diff"] = run("diff", "model", "model", *as_json)
@@ -116,8 +117,18 @@ def documents(run):
     found["plain diff"] = run("diff", "plain", "plain", *as_json)
     (run.folder / "plain").write_text("y")
     found["superseding"] = run("seal", "plain", *as_json)
+    found["card"] = run("card", "plain", *as_json)
     found["ledger log"] = run("ledger", "log", *as_json)
     found["ledger check"] = run("ledger", "check", *as_json)
+    found["ledger head"] = run("ledger", "checkpoint", *as_json)
+    found["ledger export"] = run("ledger", "export", "tiles", *as_json)
+    found["witnessed"] = run("ledger", "witness", *as_json)
+    found["witness"] = run("ledger", "witness", "--key", *as_json)
+    found["published"] = run("anchor", "plain.seal.json", "--to", "ledger:second", *as_json)
+    (run.folder / "home/config.toml").write_text('[trust]\nkinds = ["ledger"]\n[anchors]\none = "ledger:/one"\n')
+    found["configuration"] = run("config", "show", *as_json)
+    (run.folder / "home/config.toml").unlink()
+    found["plugins"] = run("plugins", "--check", *as_json)
     found["ledger checkpoint"] = run("ledger", "checkpoint", "--anchor", "ledger:other", *as_json)
     found["anchored checkpoint"] = (run.folder / "home/data/ledger/anchored/2.json").read_text("utf-8")
     found["ledger check, anchored"] = run("ledger", "check", "--anchor", "ledger:other", *as_json)
@@ -157,9 +168,9 @@ def of_records(run, *as_json):
 def of_keys(run, *as_json):
     """Return what commands write of keys and of signatures."""
     for name, kind in (("ec.key", "p256"), ("ed.key", "ed25519")):
-        run("key", "generate", "--no-password", "--type", kind, "--output", name)
+        made = run("key", "generate", "--no-password", "--type", kind, "--output", name, *as_json)
     (run.folder / "signed").write_text("x")
-    found = {"keys": run("key", "show", "ed.key.pub", *as_json)}
+    found = {"key made": made, "keys": run("key", "show", "ed.key.pub", *as_json)}
     found["sealed and signed"] = run("seal", "signed", "--key", "ec.key", "--oms", "signed.sig", *as_json)
     found["signed"] = run("sign", "signed", "plain", "--key", "ec.key", "--key", "ed.key", *as_json)
     found["signed seal"] = (run.folder / "signed.seal.json").read_text("utf-8")
@@ -189,7 +200,7 @@ def test_no_schema_is_left_over(documents, run):
     assert fits("erasure-predicate", tombstone["statement"]["predicate"])
     apart = {"statement", "erasure-predicate", "seal-predicate", "ledger-evidence", "ledger-entry", "git-notes-record"}
     apart |= {"git-notes-evidence", "ethereum-evidence"}  # tests below
-    apart |= {"rfc3161-evidence", "ethereum-status"}  # tests beside those of the anchors
+    apart |= {"rfc3161-evidence", "ethereum-status", "ethereum-resumed", "ethereum-deployed"}  # beside their anchors
     assert {kind_of(document) for document in documents.values()} | apart == set(SCHEMAS)
 
 
@@ -237,7 +248,16 @@ def changed(document, place, change):
     return found
 
 
-SPARE = {"metadata", "header", "index_root", "absence", ("totals", "records"), ("leaf", "records"), ("leaf", "salt")}
+SPARE = {
+    "metadata",
+    "header",
+    "index_root",
+    "absence",
+    ("totals", "records"),
+    ("leaf", "records"),
+    ("leaf", "salt"),
+    ("scope", "told_by"),
+}
 OF_RECORDS = ["seal of rows", "record proof", "absence", "rows failed", "blind seal", "erased", "erasures", "rows diff"]
 FREE = {"annotations", "digest", "predicate", "metadata", "evidence"}  # objects with keys of their own choice
 
