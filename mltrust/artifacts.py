@@ -12,7 +12,7 @@ from mltrust import registry
 from mltrust.core.bundle import MEDIA_TYPE, Bundle
 from mltrust.core.exclusion import DEFAULT_EXCLUDE, check_patterns, path_pattern
 from mltrust.errors import ArtifactError, SealError, UnreadableError, UsageError, WriteError
-from mltrust.interfaces import ArtifactSource, FileEntry, OpenFile, Settings, SourcePlug
+from mltrust.interfaces import ArtifactSource, FileEntry, OpenFile, SealedSource, Settings, SourcePlug
 from mltrust.operations.anchor import Placed
 from mltrust.operations.seal import whole
 from mltrust.sealfile import read_seal_file, seal_file, seal_path
@@ -31,6 +31,10 @@ class Artifact(Protocol):
     @property
     def shown(self) -> str:
         """How it is called in reports of differences."""
+
+    @property
+    def folder(self) -> str:
+        """Where the paths of its files start from: itself, or what a single file lies in."""
 
     @property
     def path(self) -> Path | None:
@@ -60,8 +64,10 @@ class Artifact(Protocol):
         """Return the seal that it is itself, whole; None if it is something else."""
 
 
-def open_artifact(named: AnyPath, settings: Mapping[str, Settings]) -> Artifact:
+def open_artifact(named: AnyPath | Artifact, settings: Mapping[str, Settings]) -> Artifact:
     """Return the artifact of a path or, given as text, of a URL; `settings` of remote sources are by scheme."""
+    if not isinstance(named, str | os.PathLike):
+        return named
     found = _URL.match(named) if isinstance(named, str) else None
     if found is None:
         return LocalArtifact(Path(named))
@@ -85,6 +91,11 @@ class LocalArtifact:
     def shown(self) -> str:
         """The path."""
         return str(self.path)
+
+    @property
+    def folder(self) -> str:
+        """The path of the folder, or of the one that the file is in, with `/` between its parts."""
+        return (self.path if self.path.is_dir() else self.path.parent).as_posix()
 
     def is_folder(self) -> bool:
         """Tell whether it is a folder."""
@@ -134,14 +145,19 @@ class LocalArtifact:
 
 @dataclass(frozen=True)
 class RemoteArtifact:
-    """What a URL names; nothing is ever written there."""
+    """What a URL names, or what lies in the index of git; nothing is ever written there."""
 
-    plug: SourcePlug
+    plug: SealedSource
 
     @property
     def shown(self) -> str:
         """The URL, without what may sign it."""
         return self.plug.shown
+
+    @property
+    def folder(self) -> str:
+        """The URL of the folder, or of the one that the file is in."""
+        return self.shown if self.is_folder() else self.shown.rpartition("/")[0]
 
     @property
     def path(self) -> None:

@@ -4,15 +4,17 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from mltrust.api import default_means, sealed_exclusions
 from mltrust.artifacts import AnyPath, LocalArtifact
 from mltrust.beside.kept import kept_with
 from mltrust.beside.tombstones import put_tombstones
 from mltrust.errors import UsageError
-from mltrust.interfaces import Anchor, ArtifactSource, Means, Signer
+from mltrust.interfaces import Anchor, ArtifactSource, Means, Progress, Signer
+from mltrust.means import default_means
 from mltrust.operations.blinded_file import BlindedArtifact
 from mltrust.operations.erase import Erased, Wanted, Word
 from mltrust.operations.erase import erase as erase_records
+from mltrust.operations.watched import WatchedSource
+from mltrust.verifying import sealed_exclusions
 
 
 def erase(
@@ -41,17 +43,18 @@ def erase(
     kept = kept_with(sealed, salts)
     if sealed.path is None:
         raise UsageError(f"no place beside the seal of {artifact}")
+    means = means or default_means()
     case = BlindedArtifact(
-        place.source(sealed_exclusions(sealed.bundle)),
+        WatchedSource(place.source(sealed_exclusions(sealed.bundle)), means.progress),
         place.path if place.is_folder() else place.path.absolute().parent,
         sealed.bundle,
         kept,
-        _single,
+        partial(_single, means.progress),
         partial(put_tombstones, sealed.path, kept.tombstones),
     )
     wanted = Wanted([number - 1 for number in records], file, reason, Path(rewritten) if rewritten else None)
-    return erase_records(case, wanted, Word(anchors, signers), means or default_means())
+    return erase_records(case, wanted, Word(anchors, signers), means)
 
 
-def _single(path: Path) -> ArtifactSource:
-    return LocalArtifact(path).source(())
+def _single(progress: Progress, path: Path) -> ArtifactSource:
+    return WatchedSource(LocalArtifact(path).source(()), progress)

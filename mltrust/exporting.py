@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from mltrust import registry
-from mltrust.api import Sealed, sealed_exclusions
+from mltrust.api import Sealed
 from mltrust.artifacts import AnyPath, LocalArtifact
 from mltrust.beside.paths import erasures_path, salts_path, store_path
 from mltrust.core.digest import SUITES
@@ -15,6 +15,7 @@ from mltrust.disk.documents import read_document
 from mltrust.errors import UnreadableError, UsageError, WriteError
 from mltrust.interfaces import Exporter, Sealing, Signer
 from mltrust.sealfile import read_seal_file, sealed_by
+from mltrust.verifying import sealed_exclusions
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from mltrust.api import default_means, sealed_exclusions
 from mltrust.artifacts import AnyPath, LocalArtifact, open_artifact
 from mltrust.beside.kept import blinding_with
 from mltrust.core.proof import MAX_PROOF_BYTES, Proof
@@ -11,12 +10,15 @@ from mltrust.core.report import Report
 from mltrust.disk.documents import read_document
 from mltrust.errors import UsageError
 from mltrust.interfaces import Means, Trust
+from mltrust.means import default_means
 from mltrust.operations.anchor import Placed
 from mltrust.operations.check import check as check_proof
 from mltrust.operations.prove import prove as prove_part
 from mltrust.operations.prove_records import Answer, Asked, RecordFile
 from mltrust.operations.prove_records import prove_records as prove_each
+from mltrust.operations.watched import WatchedSource
 from mltrust.sealfile import read_seal_file, sealed_by
+from mltrust.verifying import sealed_exclusions
 
 
 def prove(seal: AnyPath, *, file: str, tensor: str | None = None) -> Proof:
@@ -50,7 +52,7 @@ def prove_records(
     alone = not place.is_folder()
     source = place.source(() if alone else sealed_exclusions(bundle))
     blinding = blinding_with(Placed(bundle, path), salts)
-    here = RecordFile(source, means.readers, alone=alone, blinding=blinding)
+    here = RecordFile(WatchedSource(source, means.progress), means.readers, alone=alone, blinding=blinding)
     return prove_each(bundle, file, asked, here)
 
 

@@ -6,37 +6,40 @@ alone, before it is written: what it gained stays, and what it states is never p
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Self
+from pathlib import Path, PurePath
+from typing import Self, TypeVar
 
 from mltrust.core.bundle import MAX_SEAL_BYTES, Bundle
-from mltrust.core.exclusion import SEAL_NAME
+from mltrust.core.exclusion import SEAL_ENDING, SEAL_NAME
 from mltrust.disk.documents import alone, reading, write_atomically
 from mltrust.errors import SealError, UnreadableError
 from mltrust.operations.seal import whole as checked_whole
 
-_BESIDE = ".seal.json"
+_Where = TypeVar("_Where", bound=PurePath)
 
 
 def seal_path(artifact: Path) -> Path:
     """Return where the seal of an artifact is kept: inside a folder, beside a file."""
-    return artifact / SEAL_NAME if artifact.is_dir() else artifact.with_name(artifact.name + _BESIDE)
+    return artifact / SEAL_NAME if artifact.is_dir() else artifact.with_name(artifact.name + SEAL_ENDING)
 
 
 def seal_file(path: Path) -> Path:
     """Return the seal file a caller names: the file itself, or the one kept in the folder or beside the file."""
     if path.is_dir():
         return seal_path(path)
-    is_seal = path.name == SEAL_NAME or path.name.endswith(_BESIDE)
+    is_seal = path.name == SEAL_NAME or path.name.endswith(SEAL_ENDING)
     return path if is_seal or not seal_path(path).exists() else seal_path(path)
+
+
+def sealed_place(seal: _Where) -> _Where:
+    """Return where what a seal file is kept with would be: the folder it lies in, or beside it."""
+    return seal.parent if seal.name == SEAL_NAME else seal.with_name(seal.name.removesuffix(SEAL_ENDING))
 
 
 def sealed_by(path: Path) -> Path | None:
     """Return the artifact a seal file is kept with: the folder it lies in, or what lies beside it; None if neither."""
-    if path.name == SEAL_NAME:
-        return path.parent
-    beside = path.with_name(path.name.removesuffix(_BESIDE))
-    return beside if beside != path and beside.exists() else None
+    found = sealed_place(path)
+    return found if path.name == SEAL_NAME or (found != path and found.exists()) else None
 
 
 def read_seal_file(path: Path, *, whole: bool = False) -> Bundle:

@@ -18,7 +18,6 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from mltrust.api import sealed_exclusions
 from mltrust.core.bundle import Bundle
 from mltrust.core.digest import BLAKE3, Suite
 from mltrust.core.exclusion import DEFAULT_EXCLUDE
@@ -35,6 +34,7 @@ from mltrust.readers.opaque import OpaqueReader
 from mltrust.readers.safetensors import SafetensorsReader
 from mltrust.sources.local import LocalSource
 from mltrust.testing.memory_source import MemorySource
+from mltrust.verifying import sealed_exclusions
 
 settings.register_profile("patient", deadline=None)  # how fast the machine is today proves nothing
 settings.load_profile("patient")
@@ -254,7 +254,7 @@ def verify_folder(means: Means) -> Callable[..., Report]:
 
     def verify_it(path: Path, bundle: Bundle, trust: Trust | None = None) -> Report:
         source = LocalSource(path, sealed_exclusions(bundle))
-        return verify(source, Placed(bundle), trust or Trust(content_only=True), means)
+        return verify(source, Placed(bundle), trust or Trust(content_only=True), means)[0]
 
     return verify_it
 

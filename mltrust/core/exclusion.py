@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
 
 SEAL_NAME = "mltrust.seal.json"
+SEAL_ENDING = ".seal.json"  # after the name of the file it is kept beside
 SALTS_NAME = "mltrust.seal.salts"
 RECORDS_NAME = "mltrust.seal.records"
 ERASURES_NAME = "mltrust.seal.erasures.json"
@@ -63,6 +64,16 @@ class Exclusions:
         if out and folder and path.startswith(_OURS):
             raise ArtifactError(path, "a folder stands where a file of mltrust belongs")
         return out
+
+    def folder_above(self, path: str) -> str:
+        """Return the uppermost folder above `path` that is left out; nothing if none is."""
+        end = path.find("/")
+        while end >= 0:
+            folder = path[:end]
+            if folder and self.leaves_out(folder, folder=True):
+                return folder
+            end = path.find("/", end + 1)
+        return ""
 
     def match(self, path: str, *, folder: bool) -> bool:
         """Tell whether `path` is left out; a folder takes everything below it along."""

@@ -16,7 +16,11 @@ FEW = 5
 
 _ODD_PART = re.compile(r"(?:^|/)\.{0,2}(?:/|\Z)")
 
-_COMMAND = re.compile(r"^\s*::|##(?=[A-Za-z]*\[)")
+_COMMAND = re.compile(r"^\s*::|##(?=[A-Za-z.]*\[)")
+# Commands of CI services in any line, what moves a cursor or begins a line, and what turns text around.
+_OBEYED = re.compile(
+    r"(?m:^\s*::)|##[A-Za-z.]*\[|[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]"
+)
 
 # Letters and marks that Unicode calls ignorable: they are not of a control or format category, and yet unseen.
 _UNSEEN = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0")
@@ -70,6 +74,11 @@ def shown(text: str) -> str:
 def printable(message: str) -> str:
     """Escape a message as `shown` does, but leave backslashes alone: what it quotes may be escaped already."""
     return _no_command("".join(c if c == "\\" else _shown_character(c) for c in message))
+
+
+def is_obeyed(text: str) -> bool:
+    """Tell whether a terminal or a CI service would obey something in a text of several lines, shown as it is."""
+    return _OBEYED.search(text) is not None
 
 
 def _no_command(text: str) -> str:

@@ -12,7 +12,7 @@ import pytest
 
 from mltrust.core.digest import SUITES, Suite
 from mltrust.errors import ArtifactError, ChangedError
-from mltrust.interfaces import ArtifactSource, Engine, FileEntry, OpenFile, Progress, Segment, Silent
+from mltrust.interfaces import ArtifactSource, Engine, FileEntry, LoadingEngine, OpenFile, Progress, Segment, Silent
 from mltrust.sources.local import LocalSource
 from mltrust.testing.digester_contract import DigesterContract, Tally
 from mltrust.testing.memory_source import MemorySource
@@ -132,7 +132,7 @@ class EngineContract(DigesterContract):
         self.test_files_of_every_size(engine, suite, data)
 
     def test_ranges_of_files(self, engine: Engine, suite: Suite, data: Data) -> None:
-        """Ranges of any length at any offset, empty, repeated and overlapping ones too."""
+        """Ranges of any length at any offset, empty, repeated and overlapping ones too; hashed and loaded."""
         source, tally, chance = MemorySource(data), Tally(), random.Random(7)  # noqa: S311  # test data
         segments = []
         for file in source.files():
@@ -142,6 +142,13 @@ class EngineContract(DigesterContract):
         segments = _shuffled(segments + segments[:3])
         assert _digests(engine, segments, source, suite, tally) == [_expected(s, data, suite) for s in segments]
         assert tally.total == sum(segment.length for segment in segments)
+        if isinstance(engine, LoadingEngine):
+            rooms = [memoryview(bytearray(segment.length)) for segment in segments]
+            found = engine.load(segments, rooms, source, suite, Silent())
+            assert list(found) == [_expected(s, data, suite) for s in segments]
+            assert all(
+                room == data[s.file.path][s.offset :][: s.length] for s, room in zip(segments, rooms, strict=True)
+            )
 
     def test_many_small_files(self, engine: Engine, suite: Suite) -> None:
         """More files than any batch holds."""

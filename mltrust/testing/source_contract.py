@@ -81,6 +81,16 @@ class SourceContract:
         source = make_source(FILES)
         assert sorted(source.files(), key=_path) == sorted(source.files(), key=_path)
 
+    def test_one_file_is_found_as_it_is_listed(self, make_source: MakeSource) -> None:
+        """What is loaded by name need not be listed; what is not there is trouble, and so is a folder."""
+        source = make_source(FILES)
+        for listed in list(source.files()):
+            assert source.find(listed.path) == listed
+            assert source.read(source.find(listed.path), 0, listed.size) == FILES[listed.path]
+        for path in ("nothing", "folder", "folder/nothing"):
+            with pytest.raises(ArtifactError):
+                source.find(path)
+
     def test_entries_are_data(self, make_source: MakeSource) -> None:
         """An entry can travel to another machine and still opens the file."""
         source = make_source(FILES)

@@ -181,13 +181,13 @@ def test_git_itself_takes_bounded_memory(world, kind, packed):
         (world.folder / ".git/objects" / oid[:2] / oid[2:]).unlink()
     code = (
         "import sys, resource; from pathlib import Path\n"
-        "from mltrust.anchors.git_notes.repository import Repository; from mltrust.errors import AnchorError\n"
+        "from mltrust.anchors.git_notes.repository import Repository; from mltrust.disk.git.process import EndedError\n"
         "repository = Repository.open(Path(sys.argv[1]))\n"
         "try:\n"
         "    with repository.git.conversation('cat-file', '--batch') as conversation:\n"
         "        conversation.ask(sys.argv[2])\n"
         "        for _ in range(300): conversation.read(2**20)\n"  # in real life it is not read to the end
-        "except AnchorError: pass\n"
+        "except EndedError: pass\n"
         "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024)\n"
     )
     command = [sys.executable, "-c", code, world.folder, oid]

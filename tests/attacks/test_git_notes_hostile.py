@@ -349,7 +349,7 @@ def test_notes_of_a_remote_that_are_no_commit_are_a_finding(world, remembers):
 
 @pytest.mark.skipif(os.name == "nt", reason="there are no process groups")
 def test_a_connection_that_hangs_is_ended_with_all_its_processes(world, monkeypatch):
-    monkeypatch.setattr("mltrust.anchors.git_notes.process.NETWORK_SECONDS", 1.0)
+    monkeypatch.setattr("mltrust.disk.git.process.NETWORK_SECONDS", 1.0)
     script = world.root / "ssh"
     script.write_text(f"#!/bin/sh\ntrap '' TERM\nsleep 600 &\necho $$ $! > {world.root}/pids\nwait\n")
     script.chmod(0o755)

@@ -368,7 +368,7 @@ class TestPointers:
         assert "git lfs pull" in caught.value.hint
 
     def test_undecided_when_verifying(self, folder, seal_folder, verify_folder):
-        put(folder / "weights.bin", "real")
+        put(folder / "weights.bin", "x" * 12345)
         bundle = seal_folder(folder)
         put(folder / "weights.bin", POINTER)
         report = verify_folder(folder, bundle)
@@ -376,8 +376,14 @@ class TestPointers:
         assert [change.kind for change in report.changes] == [ChangeKind.POINTER]
         assert [c.outcome for c in report.checks if c.kind is CheckKind.CONTENT] == [Outcome.UNCHECKED]
 
+    def test_a_pointer_to_another_size_is_a_difference(self, folder, seal_folder, verify_folder):
+        put(folder / "weights.bin", "x" * 12346)
+        bundle = seal_folder(folder)
+        put(folder / "weights.bin", POINTER)
+        assert verify_folder(folder, bundle).verdict is Verdict.FAILED
+
     def test_a_pointer_excuses_no_other_difference(self, folder, seal_folder, verify_folder):
-        put(folder / "weights.bin", "real")
+        put(folder / "weights.bin", "x" * 12345)
         bundle = seal_folder(folder)
         put(folder / "weights.bin", POINTER)
         put(folder / "kept", "edit")

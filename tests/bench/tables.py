@@ -189,6 +189,6 @@ def _facts(facts: Sequence[Fact]) -> str:
 
 def grid(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return a Markdown table whose columns stand straight in the source, too."""
-    widths = [max(map(len, column)) for column in zip(headings, *rows, strict=True)]
+    widths = [max(1, *map(len, column)) for column in zip(headings, *rows, strict=True)]  # no dash, no table
     lines = [headings, ["-" * width for width in widths], *rows]
     return "\n".join("| " + " | ".join(map(str.ljust, line, widths)) + " |" for line in lines)

@@ -28,12 +28,20 @@ def evidence_of(model):
     return receipt["evidence"]
 
 
+def schema_of(name):
+    return json.loads((Path(__file__).parents[2] / f"docs/schemas/{name}.schema.json").read_text())
+
+
 @pytest.mark.usefixtures("unmeasured")
 def test_seal_anchor_verify(chain, user, model):
     sealer = user(chain).configure()
     deployed = sealer.run("ethereum", "deploy", "--to", "ethereum:local")
     assert "0x69517DB5B5A7A08114a7395C473B3682CaC31d6b" in deployed
     assert "it was there already" in sealer.run("ethereum", "deploy", "--to", "ethereum:local")
+    again = json.loads(sealer.run("ethereum", "deploy", "--to", "ethereum:local", "-q", "--format", "json"))
+    Draft202012Validator(schema_of("ethereum-deployed")).validate(again)
+    assert again["contract"] in deployed
+    assert again["transaction"] is None
 
     told = sealer.run("seal", model, "--anchor", "ethereum:local")
     assert re.search(r"1 digest on ethereum:local \(chain \d+\), from 0x\w+: about [\d.]+ ETH, at most", told)
@@ -135,18 +143,19 @@ def test_status_and_resume(anvil, deployed, model, tmp_path):
     assert "hint: Nothing is lost" in waiting
     assert "replacing transaction" in bumped
     told = json.loads(told)
-    schema = json.loads((Path(__file__).parents[2] / "docs/schemas/ethereum-status.schema.json").read_text())
-    Draft202012Validator(schema).validate(told)
+    Draft202012Validator(schema_of("ethereum-status")).validate(told)
     (batch,) = [each for each in told["transactions"] if each["purpose"] == "anchor"]
     assert (batch["stage"], batch["digests"], len(batch["transactions"]), batch["paid_wei"]) == ("sent", 1, 2, None)
 
     sealer.run("seal", model, "--no-anchor")  # what was to be sealed with the receipt
     anvil.mine(4)
-    resumed, verified = sealer.many({
+    resumed, again, verified = sealer.many({
         ("ethereum", "resume"): 0,
+        ("ethereum", "resume", "-q", "--format", "json"): 0,
         ("verify", model, "--anchor", "ethereum:local"): 0,
     })  # fmt: skip
     assert "1 seal with ethereum:local receipts" in resumed
+    Draft202012Validator(schema_of("ethereum-resumed")).validate(json.loads(again))
     assert "VERIFIED" in verified
     assert sealer.run("ethereum", "resume") == ""
     anvil.stop()

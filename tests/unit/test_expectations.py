@@ -274,7 +274,7 @@ def test_what_was_not_reread_for_the_seal_is_read_for_this(tmp_path, means, seal
         remembering = RememberingEngine(Watched(1), cache, str(folder), lambda: time.time_ns() + 10**10)
         source = LocalSource(folder, read_seal(bundle.statement).parameters.exclude)
         trust, expected = Trust(content_only=True), Expected([document], Watched(1))
-        return verify(source, Placed(bundle), trust, replace(means, engine=remembering), expected=expected)
+        return verify(source, Placed(bundle), trust, replace(means, engine=remembering), expected=expected)[0]
 
     assert [verified().scope.files_not_reread for _ in range(2)] == [0, 1]
     assert seen == ["a.bin"] * 3

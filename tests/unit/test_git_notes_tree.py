@@ -6,9 +6,10 @@ import pytest
 
 from mltrust.anchors.git_notes.history import Historian
 from mltrust.anchors.git_notes.notes import read_tree
-from mltrust.anchors.git_notes.objects import Format, NewObjects
+from mltrust.anchors.git_notes.objects import NewObjects
 from mltrust.anchors.git_notes.repository import NOTES, Repository
 from mltrust.anchors.git_notes.writing import Writer
+from mltrust.disk.git.objects import Format
 from mltrust.errors import AnchorError
 
 LINE = b'{"digest":"'

@@ -41,6 +41,7 @@ def report(*checks, content=PASS, content_only=False):
     return Report(
         name="model",
         fingerprint="0" * 64,
+        root="0" * 64,
         suite="mltrust-1",
         content_only=content_only,
         scope=Scope(files=1, tensors=0, bytes=1),

@@ -26,17 +26,27 @@ def check_index(file: FileEntry, source: ArtifactSource, manifest: Manifest) -> 
     if file.size > _MAX_INDEX_BYTES:
         raise FormatError(file.path, f"an index of {file.size} bytes, at most {_MAX_INDEX_BYTES} are read")
     index = canonical.loads(source.read(file, 0, file.size), file.path, floats=True)
-    weight_map = _weight_map(index, file.path)
-    shards = {shard: _shard(shard, file.path, manifest) for shard in sorted(set(weight_map.values()))}
-    tensors = {shard: {tensor.name: tensor.size for tensor in entry.tensors()} for shard, entry in shards.items()}
+    entries = _shards(index, file.path, manifest).values()
+    yield from _check_total(index, sum(tensor.size for entry in entries for tensor in entry.tensors()), file.path)
+
+
+def shards_of(data: bytes, where: str, manifest: Manifest) -> dict[str, Entry]:
+    """Return the shards of an index, by path; `FormatError` unless it maps their tensors to them, and no others."""
+    return _shards(canonical.loads(data, where, floats=True), where, manifest)
+
+
+def _shards(index: Json, where: str, manifest: Manifest) -> dict[str, Entry]:
+    weight_map = _weight_map(index, where)
+    shards = {shard: _shard(shard, where, manifest) for shard in sorted(set(weight_map.values()))}
+    tensors = {shard: {tensor.name for tensor in entry.tensors()} for shard, entry in shards.items()}
     for name, shard in weight_map.items():
         if name not in tensors[shard]:
-            raise FormatError(file.path, f"maps tensor {ascii(name)[:80]} to {ascii(shard)[:80]}, which lacks it")
+            raise FormatError(where, f"maps tensor {ascii(name)[:80]} to {ascii(shard)[:80]}, which lacks it")
     for shard, names in tensors.items():
         for name in names:
             if weight_map.get(name) != shard:
-                raise FormatError(file.path, f"does not map tensor {ascii(name)[:80]} of {ascii(shard)[:80]} to it")
-    yield from _check_total(index, sum(sum(names.values()) for names in tensors.values()), file.path)
+                raise FormatError(where, f"does not map tensor {ascii(name)[:80]} of {ascii(shard)[:80]} to it")
+    return {entry.path: entry for entry in shards.values()}
 
 
 def _weight_map(index: Json, where: str) -> dict[str, str]:
