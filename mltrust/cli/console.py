@@ -80,7 +80,7 @@ class Console:
     def exact(self, text: str, *, otherwise: str = "") -> None:
         """Print a text others check to the byte: UTF-8 whatever the terminal speaks; escaped where people read it.
 
-        What somebody else wrote has a hint how to have it `otherwise`: then it is a `UsageError` if a log would obey it.
+        What somebody else wrote has a hint how to have it `otherwise`; it is a `UsageError` if a log would obey it.
         """
         if sys.stdout.isatty():
             text = "\n".join(map(printable, text.split("\n")))

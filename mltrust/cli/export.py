@@ -27,7 +27,9 @@ def export(
     console: Console,
     format_: Annotated[str | None, _FORMAT] = None,
     seal: Annotated[Path | None, _SEAL] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Where to write (default: stdout).")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where to write (default: stdout).")
+    ] = None,
     key: KeyOption = None,
     password_file: PasswordFileOption = None,
     identity_token_file: TokenFileOption = None,

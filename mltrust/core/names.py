@@ -19,7 +19,7 @@ _ODD_PART = re.compile(r"(?:^|/)\.{0,2}(?:/|\Z)")
 _COMMAND = re.compile(r"^\s*::|##(?=[A-Za-z.]*\[)")
 # Commands of CI services in any line, what moves a cursor or begins a line, and what turns text around.
 _OBEYED = re.compile(
-    r"(?m:^\s*::)|##[A-Za-z.]*\[|[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]"
+    r"(?m:^\s*::)|##[A-Za-z.]*\[|[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]"
 )
 
 # Letters and marks that Unicode calls ignorable: they are not of a control or format category, and yet unseen.

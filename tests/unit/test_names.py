@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 from rich.text import Text
 
-from mltrust.core.names import MAX_NAME_BYTES, check_path, check_text, collisions, shown
+from mltrust.core.names import MAX_NAME_BYTES, check_path, check_text, collisions, is_obeyed, printable, shown
 from mltrust.errors import FormatError
 
 HOSTILE = {
@@ -49,6 +49,19 @@ HOSTILE = {
 @pytest.mark.parametrize("name", HOSTILE)
 def test_shown(name):
     assert shown(name) == HOSTILE[name]
+
+
+@pytest.mark.parametrize(
+    "text", ["a\n ::error::x", "##[x]", "a##vso[x.y]", "a\x08", "a\x1b[m", "\x85", "\u2028", "\u202e", "\u2066"]
+)
+def test_what_a_terminal_or_a_log_obeys(text):
+    assert is_obeyed(text)
+    assert not is_obeyed("\n".join(map(printable, text.split("\n"))))
+
+
+@pytest.mark.parametrize("text", ["", "a\nb\n", "a\tb", "a::b", "## [x]", "\u3000 \xa0 \u2764\ufe0f \U0001f917", "-- =1+1 <b>"])
+def test_what_they_only_show(text):
+    assert not is_obeyed(text)
 
 
 @given(st.text())
