@@ -78,7 +78,7 @@ def open_artifact(named: AnyPath | Artifact, settings: Mapping[str, Settings]) -
         hint = "Write the path itself." if scheme == "file" else f"There are: {listed}."
         raise UsageError(f"nothing here reads {scheme[:40]}://", hint=hint)
     plug: type[SourcePlug] = registry.load("sources", scheme)
-    return RemoteArtifact(plug.from_url(scheme + url[len(scheme) :], settings.get(scheme, {})))
+    return SourcedArtifact(plug.from_url(scheme + url[len(scheme) :], settings.get(scheme, {})))
 
 
 @dataclass(frozen=True)
@@ -144,8 +144,8 @@ class LocalArtifact:
 
 
 @dataclass(frozen=True)
-class RemoteArtifact:
-    """What a URL names, or what lies in the index of git; nothing is ever written there."""
+class SourcedArtifact:
+    """What the plug of a source names: a URL, or what lies in the index of git; nothing is ever written there."""
 
     plug: SealedSource
 

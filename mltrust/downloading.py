@@ -12,8 +12,8 @@ from mltrust.core.exclusion import SEAL_NAME, TEMP_PREFIX, path_pattern
 from mltrust.core.names import collisions, shown
 from mltrust.core.report import Report, Verdict
 from mltrust.disk.documents import write_new
-from mltrust.errors import ArtifactError, UsageError, WriteError
-from mltrust.interfaces import ArtifactSource, FileEntry, Listing, Means, Progress, Seen, Trust
+from mltrust.errors import ArtifactError, ChangedError, UsageError, WriteError
+from mltrust.interfaces import ArtifactSource, FileEntry, Listable, Means, Progress, Seen, Trust
 from mltrust.means import default_means
 from mltrust.operations.anchor import Placed
 from mltrust.operations.watched import WatchedSource
@@ -59,9 +59,11 @@ def download_seen(
     3. It is verified as it is listed. If that fails, or nobody vouches for the seal, nothing is downloaded: so nobody
        fills the disk with what no seal that is trusted speaks of.
     4. All names are checked before the first file is written: they are plain relative paths, and none is another one
-       on a file system that does not tell case or form.
+       on a file system that does not tell case or form. Names and sizes are those that were verified in step 3,
+       whatever the Hub lists when it is asked again.
     5. The files are written into a new folder beside, and the seal with them.
-    6. What lies there now is read again and verified as any folder is, against the same seal.
+    6. What lies there now is read again and verified as any folder is, against the same seal. A Git LFS pointer stands
+       for nothing there: the content was to be downloaded.
     7. If it verifies, it gets its name; else it is removed.
     """
     means, target = means or default_means(), Path(folder)
@@ -75,11 +77,12 @@ def download_seen(
     source = place.source(sealed_exclusions(sealed.bundle))
     files = list(source.files())
     _check_names([file.path for file in files])  # 4
+    _check_listed(files, seen)
     temporary = target.with_name(TEMP_PREFIX + secrets.token_hex(8))
     try:
         _write(temporary, source, files, means.progress)  # 5
         kept = _write_seal(temporary, sealed)
-        how = {"seal": seal or kept, "means": means, "expect": expect, "with_sha256": with_sha256}
+        how = {"seal": seal or kept, "means": means, "expect": expect, "with_sha256": with_sha256, "download": True}
         report, seen = verify_seen(temporary, trust=trust, **how)  # type: ignore[arg-type]  # 6
         if report.verdict is Verdict.VERIFIED:
             temporary.rename(target)  # 7
@@ -100,7 +103,7 @@ def _check_target(target: Path) -> None:
 def _pinned(artifact: str, means: Means) -> str:
     place = open_artifact(artifact, means.remote)
     source = place.source(()) if place.path is None else None
-    if not isinstance(source, Listing):
+    if not isinstance(source, Listable):
         hint = "Name a repository of the Hugging Face Hub: hf://OWNER/NAME."
         raise UsageError(f"{place.shown} cannot be downloaded", hint=hint)
     if not place.is_folder():
@@ -115,6 +118,15 @@ def _check_names(paths: Sequence[str]) -> None:
     for path in paths if os.name == "nt" else ():
         if PureWindowsPath(path).as_posix() != path or ":" in path or PureWindowsPath(path).is_reserved():
             raise ArtifactError(path, "cannot be the name of a file here")
+
+
+def _check_listed(files: Sequence[FileEntry], seen: Seen) -> None:
+    """Refuse a file that is not as large as it was sealed, or as it was read: of a pointer, only the first is known."""
+    manifests = [each for each in (seen.before, seen.after) if each is not None]
+    for file in files:
+        found = [each.find(file.path) for each in manifests]
+        if file.size not in [each[1].leaf.size for each in found if each is not None]:
+            raise ChangedError(file.path, "is listed otherwise than it was a moment ago", hint="Run it again.")
 
 
 def _write(folder: Path, source: ArtifactSource, files: Sequence[FileEntry], progress: Progress) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from mltrust.errors import UsageError
 
 KINDS = ("sources", "readers", "engines", "anchors", "signers", "renderers", "exports")
+_FORMATS = ("renderers", "exports")  # what their names are called on a command line
 
 _NEEDED = re.compile(r"([A-Za-z0-9._-]+)[^;]*;\s*extra\s*==\s*['\"]([^'\"]+)['\"]\s*")
 
@@ -28,7 +29,8 @@ def load(kind: str, name: str) -> Any:  # noqa: ANN401  # each kind has its own 
     """Import and return the plug class called `name`; an unknown name is the caller's error."""
     plugs = _plugs(kind)
     if name not in plugs:
-        raise UsageError(f"no {kind.rstrip('s')} is called {ascii(name)[:80]}", hint=f"There are: {', '.join(plugs)}.")
+        what = "format" if kind in _FORMATS else kind.rstrip("s")
+        raise UsageError(f"no {what} is called {ascii(name)[:80]}", hint=f"There are: {', '.join(plugs)}.")
     return plugs[name].load()
 
 

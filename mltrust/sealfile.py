@@ -53,6 +53,8 @@ def read_seal_file(path: Path, *, whole: bool = False) -> Bundle:
         hint = "Make one with mltrust seal. One that is kept elsewhere is named by its own path (verify: --seal)."
         if path.parts[:1] and path.parts[0].endswith(":"):
             hint = "A seal is named by a path on this machine; verify URL reads the one that is kept there."
+        if path.name.removesuffix(SEAL_ENDING).endswith(SEAL_ENDING):
+            hint = "This would be the seal of a seal: name the file or folder that is sealed."
         raise SealError(f"no seal at {path}", hint=hint) from error
     return checked_whole(bundle) if whole else bundle
 

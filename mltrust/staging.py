@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from mltrust.artifacts import AnyPath, RemoteArtifact
+from mltrust.artifacts import AnyPath, SourcedArtifact
 from mltrust.core.exclusion import SEAL_ENDING
 from mltrust.core.report import Notice, Report
 from mltrust.disk.git.index import Index
@@ -73,7 +73,7 @@ class Staging:
         means = means or default_means()
         if is_remote(means):
             raise UsageError("what is staged is read on this machine only", hint="Verify it with --engine threads.")
-        place = RemoteArtifact(
+        place = SourcedArtifact(
             GitIndexSource(self.files, self.files.index.path_of(Path(artifact)), os.fspath(artifact))
         )
         report, seen = verify_seen(

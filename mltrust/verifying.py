@@ -12,7 +12,7 @@ from mltrust.core.exclusion import Exclusions, check_patterns
 from mltrust.core.report import Report
 from mltrust.disk.documents import read_document
 from mltrust.errors import FormatError, UsageError
-from mltrust.interfaces import Listing, Means, Seen, Trust
+from mltrust.interfaces import Listable, Means, Seen, Trust
 from mltrust.means import default_means, remembering
 from mltrust.statements.seal import read_seal
 
@@ -40,7 +40,8 @@ def verify(
     `salts` are those of a blinded seal, if they are not kept beside it. `expect` names documents with published digests
     (Croissant, or a file listing of the Hugging Face Hub): what they name must be what they say. `with_sha256` compares
     the sealed SHA-256s with those of the bytes, too; `UsageError` if the seal has none. Of a repository of the Hugging
-    Face Hub, files that it lists by their SHA-256 are compared by that and not read, unless `download` asks for it.
+    Face Hub, files that it lists by their SHA-256 are compared by that and not read, unless `download` asks for it:
+    then no Git LFS pointer stands for its content, wherever it lies.
     """
     return verify_seen(
         artifact,
@@ -78,14 +79,22 @@ def verify_seen(
     place = open_artifact(artifact, means.remote)
     sealed = place.sealed(seal)
     source = place.source(sealed_exclusions(sealed.bundle))
-    if isinstance(source, Listing) and not download:
+    if isinstance(source, Listable) and not download:
         source = source.listed()
     kept = kept_with(sealed, salts)
     store = store_beside(sealed.path, sealed.bundle.manifest)
     with nullcontext((means, store)) if store.hashes is None else keeping(means) as (keeper, rows):
         means = remembering(keeper, quick, place.path)
         report, seen = verify_source(
-            source, sealed, trust, means, kept, expected=expected, rows=(store, rows), with_sha256=with_sha256
+            source,
+            sealed,
+            trust,
+            means,
+            kept,
+            expected=expected,
+            rows=(store, rows),
+            with_sha256=with_sha256,
+            whole=download,
         )
     return report, replace(seen, artifact=place.shown, folder=place.folder)
 

@@ -12,10 +12,8 @@ from typing import Any
 
 from man import manual
 from pictures import pictures, published_model, said  # noqa: F401  # the tests read pictures
-from reference import commands, reference  # noqa: F401  # the tests look at the commands
+from reference import reference
 from schemas import schemas
-
-from mltrust.cli.commands import application  # noqa: F401  # the tests walk over it
 
 DOCS = Path(__file__).parent.parent
 

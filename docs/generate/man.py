@@ -55,18 +55,18 @@ def _main_page(whole: "Command") -> str:
 def _page_of(command: "Command") -> str:
     lines = _head(f"mltrust-{command.words[0]}", command.told)
     lines.append(".SH SYNOPSIS")
-    leaves = [each for each in command.all() if not each.below]
+    leaves = list(command.leaves())
     for leaf in leaves:
         begin = [".br"] if leaf is not leaves[0] else []
-        lines += [*begin, *_synopsis(f"mltrust {' '.join(leaf.words)}", _usage(leaf))]
+        lines += [*begin, *_synopsis(f"mltrust {' '.join(leaf.words)}", f"{leaf.usage} [OPTION]...".strip())]
     if command.below:
         lines += [".SH DESCRIPTION", *_text(command.prose)]
         for leaf in leaves:
             title = _safe(" ".join(leaf.words).upper())
-            lines += [f".SH {title}", *_described(leaf), ".SS Options", *_parameters(leaf)]
+            lines += [f".SH {title}", *_text(leaf.description), ".SS Options", *_parameters(leaf)]
     else:
-        lines += [".SH DESCRIPTION", *_described(command), ".SH OPTIONS", *_parameters(command)]
-    examples = [line for leaf in leaves for line in _examples(leaf)]
+        lines += [".SH DESCRIPTION", *_text(command.description), ".SH OPTIONS", *_parameters(command)]
+    examples = [line for leaf in leaves for line in leaf.examples]
     if examples:
         lines += [".SH EXAMPLES", ".EX", *map(_line, examples), ".EE"]
     codes = f"{Exit.OK.value} done or verified, {Exit.FAILED.value} failed, and more: see"
@@ -87,21 +87,6 @@ def _head(name: str, told: str) -> list[str]:
 def _synopsis(name: str, rest: str) -> Iterator[str]:
     yield f".B {_safe(name)}"
     yield _line(rest)
-
-
-def _usage(command: "Command") -> str:
-    words = [each.value.called for each in command.arguments if each.value]
-    must = [f"{each.flags[0]} {each.value.called}" for each in command.options if each.required and each.value]
-    return " ".join([*words, *must, "[OPTION]..."])
-
-
-def _described(command: "Command") -> Iterator[str]:
-    yield from _text(command.prose.partition("Examples:\n")[0].strip())
-
-
-def _examples(command: "Command") -> Iterator[str]:
-    for line in command.prose.partition("Examples:\n")[2].strip().splitlines():
-        yield line.strip()
 
 
 def _text(prose: str) -> Iterator[str]:

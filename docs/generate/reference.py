@@ -1,16 +1,10 @@
-"""The reference of the command line, from the commands and their parameters, not from rendered help."""
+"""The reference of the command line, from the grammar that shells complete by, not from rendered help."""
 
-import inspect
-import types
-from collections.abc import Callable, Iterator
-from enum import Enum
-from pathlib import Path
-from typing import Any, Union, get_args, get_origin
+from collections.abc import Iterator
 
-from typer import Typer
-
-from mltrust.cli.commands import application
+from mltrust.cli.commands import whole_grammar
 from mltrust.cli.exits import Exit
+from mltrust.cli.grammar import HELP, Command, Parameter
 
 EXITS = {
     Exit.OK: "verified, or done",
@@ -33,92 +27,29 @@ def reference() -> Iterator[str]:
     yield "defect happened."
     yield ""
     yield from _table(["exit code", "meaning"], [[f"**{code.value}**", meaning] for code, meaning in EXITS.items()])
-    for name, command in commands(application()):
-        yield ""
-        yield f"## mltrust {name}"
-        yield ""
-        yield f"    mltrust {name} {_usage(command)}".rstrip()
-        yield ""
-        yield from _prose(inspect.getdoc(command) or "")
-        yield from _parameters(command)
+    for command in whole_grammar().leaves():
+        yield from _section(command)
 
 
-def commands(group: Typer, prefix: str = "") -> Iterator[tuple[str, Callable[..., None]]]:
-    """Yield every command of `group` by its full name."""
-    for command in group.registered_commands:
-        if command.callback is not None:
-            yield f"{prefix}{command.name or command.callback.__name__}", command.callback
-    for below in group.registered_groups:
-        if below.typer_instance is not None:
-            yield from commands(below.typer_instance, f"{prefix}{below.name} ")
-
-
-def _prose(text: str) -> Iterator[str]:
-    """Render a docstring: paragraphs as they are, what follows `Examples:` as a block."""
-    said, _, examples = text.replace("\b\n", "").partition("Examples:\n")
-    yield from said.strip().splitlines()
-    if examples:
-        yield ""
-        yield "```text"
-        yield from (line.strip() for line in examples.strip().splitlines())
-        yield "```"
-
-
-def _parameters(command: Callable[..., None]) -> Iterator[str]:
-    rows = [_row(parameter) for parameter in inspect.signature(command).parameters.values()]
+def _section(command: Command) -> Iterator[str]:
+    name = " ".join(command.words)
     yield ""
-    yield from _table(["parameter", "", "default"], rows)
+    yield f"## mltrust {name}"
+    yield ""
+    yield "    " + " ".join(filter(None, ["mltrust", name, command.usage, "[OPTIONS]"]))
+    yield ""
+    yield from command.description.splitlines()
+    if command.examples:
+        yield from ("", "```text", *command.examples, "```")
+    yield ""
+    yield from _table(["parameter", "", "default"], [_row(each) for each in command.parameters if each is not HELP])
 
 
-def _row(parameter: inspect.Parameter) -> list[str]:
-    names, info = _names(parameter), _info(parameter)
-    default = parameter.default
-    if default is inspect.Parameter.empty:
-        shown = "required"
-    elif default in (None, False):
-        shown = ""
-    else:
-        shown = f"`{default.value if isinstance(default, Enum) else default}`"
-    value = _metavar(parameter)
-    spelled = ", ".join(f"`{name}`" for name in names) + (f" `{value}`" if value and names[0].startswith("-") else "")
-    return [spelled, info.help or "", shown]
-
-
-def _usage(command: Callable[..., None]) -> str:
-    parameters = inspect.signature(command).parameters.values()
-    words = [_names(each)[0] for each in parameters if not _names(each)[0].startswith("-")]
-    must = [each for each in parameters if _names(each)[0].startswith("-") and each.default is inspect.Parameter.empty]
-    return " ".join([*words, *(f"{_names(each)[0]} {_metavar(each)}" for each in must), "[OPTIONS]"])
-
-
-def _info(parameter: inspect.Parameter) -> Any:  # noqa: ANN401  # Typer's ArgumentInfo or OptionInfo
-    return get_args(parameter.annotation)[1]
-
-
-def _names(parameter: inspect.Parameter) -> list[str]:
-    """Return how a parameter is spelled: the flags of an option, the metavar of an argument."""
-    info = _info(parameter)
-    spelled = (info.default, *(info.param_decls or ()))  # inside Annotated, the first one stands where a default would
-    flags = [name for name in spelled if isinstance(name, str) and name.startswith("-")]
-    return sorted(flags, key=len, reverse=True) or [info.metavar or parameter.name.upper()]
-
-
-def _metavar(parameter: inspect.Parameter) -> str:
-    kind = _bare(get_args(parameter.annotation)[0])
-    if kind is bool:
-        return ""
-    if _info(parameter).metavar:
-        return str(_info(parameter).metavar)
-    if isinstance(kind, type) and issubclass(kind, Enum):
-        return "|".join(str(choice.value) for choice in kind)
-    return {Path: "PATH", int: "NUMBER"}.get(kind, "TEXT")
-
-
-def _bare(kind: Any) -> Any:  # noqa: ANN401  # any annotation
-    """Return the type inside `X | None` and `list[X]`."""
-    if get_origin(kind) in (Union, types.UnionType, list):
-        return _bare(next(each for each in get_args(kind) if each is not types.NoneType))
-    return kind
+def _row(parameter: Parameter) -> list[str]:
+    called = f"`{parameter.value.called}`" if parameter.value else ""
+    spelled = " ".join(filter(None, [", ".join(f"`{flag}`" for flag in parameter.flags), called]))
+    default = f"`{parameter.default}`" if parameter.default else ""
+    return [spelled, parameter.told, "required" if parameter.required else default]
 
 
 def _table(head: list[str], rows: list[list[str]]) -> Iterator[str]:

@@ -175,13 +175,13 @@ def schemas() -> dict[str, Json]:
     return {name: _headed(name, schema) for name, schema in found.items()}
 
 
-def _model(model_name: str, **fields: Any) -> type[BaseModel]:  # noqa: ANN401
+def _model(model_name: str, **fields: Any) -> type[BaseModel]:  # noqa: ANN401  # fields of any type
     model: type[BaseModel] = create_model(model_name, __base__=Document, **fields)
     model.__doc__ = None
     return model
 
 
-def _result(kind: str, title: str, base: type[BaseModel] = Document, **fields: Any) -> Json:  # noqa: ANN401
+def _result(kind: str, title: str, base: type[BaseModel] = Document, **fields: Any) -> Json:  # noqa: ANN401  # fields of any type
     """Return the schema of a result on stdout: `mediaType` and the fields."""
     media_type = f"application/vnd.mltrust.{kind}.v1+json"
     schema = _schema(base if base is not Document else _model(kind, **fields), f"{title} ({media_type})")

@@ -18,7 +18,9 @@ def check(
     proof: Annotated[Path, typer.Argument(metavar="PROOF", help="A proof file.", show_default=False)],
     content: Annotated[
         Path | None,
-        typer.Option("--content", help="Bytes to check: the raw tensor or record, or the file that holds it."),
+        typer.Option(
+            "--content", metavar="FILE", help="Bytes to check: the raw tensor or record, or the file that holds it."
+        ),
     ] = None,
     format_: FormatOption = Format.TEXT,
 ) -> None:

@@ -5,12 +5,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from mltrust import __version__
 from mltrust.cli.console import Console
 from mltrust.cli.crash import show_crash
-from mltrust.cli.exits import Exit, for_error, of_os_error
+from mltrust.cli.exits import Exit, for_error, is_end, of_os_error
 from mltrust.core.names import printable
 from mltrust.errors import MltrustError
 
@@ -66,17 +66,14 @@ class Guarded(TyperGroup):
         """Run the command."""
         try:
             return super().invoke(ctx)
-        except MltrustError as error:
-            Console().error(error)
-            raise typer.Exit(for_error(error)) from error
         except KeyboardInterrupt:
             raise typer.Exit(Exit.INTERRUPTED) from None
-        except OSError as error:  # a path that cannot be looked at
-            trouble = of_os_error(error)
+        except (MltrustError, OSError) as error:
+            trouble = of_os_error(error) if isinstance(error, OSError) else error
             Console().error(trouble)
             raise typer.Exit(for_error(trouble)) from error
         except Exception as error:
-            if hasattr(error, "exit_code") or isinstance(error, typer.Abort):  # Typer's own: usage errors, exits
+            if is_end(error):
                 _make_fit_to_show(error)
                 raise
             show_crash(error)
@@ -88,6 +85,15 @@ class Guarded(TyperGroup):
         for title, group in _GROUPS.items():
             with formatter.section(title):
                 formatter.write_dl([(name.ljust(width), told) for name, told in group.items()])
+
+
+class Usage(TyperCommand):
+    """A command whose usage line has its arguments as they are declared, as the reference and the manual have them."""
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:  # noqa: ANN401, ARG002  # as Typer calls it
+        """Return what follows the name of the command."""
+        arguments = [each for each in self.params if each.param_type_name == "argument"]
+        return ["[OPTIONS]", *(str(each.metavar or each.name).upper() for each in arguments)]
 
 
 def _make_fit_to_show(error: Exception) -> None:
@@ -120,6 +126,9 @@ def application(first: str | None = None) -> typer.Typer:
             app.add_typer(module.app, name=name, short_help=_COMMANDS[name])
         else:
             app.command(name, short_help=_COMMANDS[name])(getattr(module, name))
+    for inside in (app, *(group.typer_instance for group in app.registered_groups)):
+        for command in inside.registered_commands if inside is not None else ():
+            command.cls = Usage
     return app
 
 

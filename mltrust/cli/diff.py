@@ -18,7 +18,9 @@ def diff(
     after: Annotated[str, typer.Argument(metavar="B", help="An artifact, a URL or a seal.", show_default=False)],
     limit: Annotated[
         int,
-        typer.Option("--limit", min=0, max=10_000, help="How many rows of each kind to name in a file of records."),
+        typer.Option(
+            "--limit", metavar="N", min=0, max=10_000, help="How many rows of each kind to name in a file of records."
+        ),
     ] = 20,
     key_column: Annotated[
         str | None,

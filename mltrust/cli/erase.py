@@ -28,7 +28,10 @@ def erase(
         str | None, typer.Option("--file", metavar="PATH", help="The file it is in, where several are blinded.")
     ] = None,
     reason: Annotated[
-        str | None, typer.Option("--reason", help="Why, or on whose word. It goes where the seal goes: name no person.")
+        str | None,
+        typer.Option(
+            "--reason", metavar="TEXT", help="Why, or on whose word. It goes where the seal goes: name no person."
+        ),
     ] = None,
     anchor: Annotated[
         list[str] | None,
@@ -36,7 +39,9 @@ def erase(
     ] = None,
     key: KeyOption = None,
     identity_token_file: TokenFileOption = None,
-    seal: Annotated[Path | None, typer.Option("--seal", help="The seal (default: the one kept with it).")] = None,
+    seal: Annotated[
+        Path | None, typer.Option("--seal", metavar="FILE", help="The seal (default: the one kept with it).")
+    ] = None,
     salts: SaltsOption = None,
     rewritten: Annotated[
         Path | None, typer.Option("--rewritten", metavar="FILE", help="The file without the records, written by you.")

@@ -41,8 +41,14 @@ def as_trouble(error: Exception) -> MltrustError | None:
         return error
     if isinstance(error, OSError):
         return of_os_error(error)
-    ends = hasattr(error, "exit_code") or isinstance(error, typer.Abort)  # Typer's own: usage errors, exits
-    return None if ends else MltrustError(f"internal error: {type(error).__name__}: this is a defect of mltrust")
+    if is_end(error):
+        return None
+    return MltrustError(f"internal error: {type(error).__name__}: this is a defect of mltrust")
+
+
+def is_end(error: Exception) -> bool:
+    """Tell whether an exception is Typer's own way to end a command: a usage error, an exit code, an abort."""
+    return hasattr(error, "exit_code") or isinstance(error, typer.Abort)
 
 
 def for_error(error: MltrustError) -> Exit:

@@ -66,14 +66,35 @@ class Command:
         """Those of its parameters that stand alone."""
         return [each for each in self.parameters if not each.flags]
 
+    @property
+    def description(self) -> str:
+        """The prose without its examples."""
+        return self.prose.partition(_EXAMPLES)[0].strip()
+
+    @property
+    def examples(self) -> list[str]:
+        """Command lines that show how it is used."""
+        return [line.strip() for line in self.prose.partition(_EXAMPLES)[2].strip().splitlines()]
+
+    @property
+    def usage(self) -> str:
+        """What follows its words: the arguments, then the options that it cannot do without."""
+        must = [f"{each.flags[0]} {each.value.called}" for each in self.options if each.required and each.value]
+        return " ".join([*(each.value.called for each in self.arguments if each.value), *must])
+
     def all(self) -> Iterator["Command"]:
         """Yield it and all below it."""
         yield self
         for command in self.below:
             yield from command.all()
 
+    def leaves(self) -> Iterator["Command"]:
+        """Yield what can be run: all that are no groups."""
+        return (command for command in self.all() if not command.below)
 
-_HELP = Parameter(("--help", "-h"), "Show this message and exit.", None)
+
+_EXAMPLES = "Examples:\n"
+HELP = Parameter(("--help", "-h"), "Show this message and exit.", None)
 _FILES = frozenset({"FILE", "PATH", "PEM", "ARTIFACT", "SEAL", "A", "B", "PROOF", "FOLDER", "DIR", "--artifact"})
 _OUT_OF_SIGHT = frozenset({"--file", "--witness"})  # a path inside the artifact, a key that no file holds
 _ANCHORS = frozenset({"--anchor", "--to", "--ledger"})
@@ -84,7 +105,7 @@ _PLUGS = {"--engine": "engines", "FORMAT": "exports", "--format": "renderers"}
 
 def grammar(app: Typer, name: str, told: str) -> Command:
     """Return the whole command line of an application."""
-    root = Command((name,), told, "", (_HELP, Parameter(("--version",), "Show the version and exit.", None)))
+    root = Command((name,), told, "", (HELP, Parameter(("--version",), "Show the version and exit.", None)))
     return Command(root.words, told, "", root.parameters, tuple(_below(app, ())))
 
 
@@ -97,14 +118,14 @@ def _below(app: Typer, words: tuple[str, ...]) -> Iterator[Command]:
         if group.typer_instance is not None and group.name:
             inside = group.typer_instance
             below = tuple(_below(inside, (*words, group.name)))
-            yield Command((*words, group.name), str(group.short_help), str(inside.info.help), (_HELP,), below)
+            yield Command((*words, group.name), str(group.short_help), str(inside.info.help), (HELP,), below)
 
 
 def _command(function: Callable[..., Any], words: tuple[str, ...], told: str) -> Command:
     signature = inspect.signature(function)
     parameters = [_parameter(each) for each in signature.parameters.values()]
     prose = (inspect.getdoc(function) or "").replace("\b\n", "")
-    return Command(words, told, prose, (*parameters, _HELP))
+    return Command(words, told, prose, (*parameters, HELP))
 
 
 def _parameter(given: inspect.Parameter) -> Parameter:

@@ -27,7 +27,9 @@ def revoke(
     since: Annotated[
         str | None, typer.Option("--since", metavar="TIME", help="Such as 2026-01-31T12:00:00Z (default: now).")
     ] = None,
-    reason: Annotated[str | None, typer.Option("--reason", help="Shown to whoever meets the key.")] = None,
+    reason: Annotated[
+        str | None, typer.Option("--reason", metavar="TEXT", help="Shown to whoever meets the key.")
+    ] = None,
     list_: Annotated[
         Path | None, typer.Option("--list", metavar="FILE", help="The list to add it to (default: your own).")
     ] = None,

@@ -115,7 +115,9 @@ _SIGNING: Mapping[str, tuple[object, object]] = {
     "password_file": (
         Annotated[
             Path | None,
-            typer.Option("--password-file", help="What opens a key or a keystore (default: you are asked)."),
+            typer.Option(
+                "--password-file", metavar="FILE", help="What opens a key or a keystore (default: you are asked)."
+            ),
         ],
         None,
     ),

@@ -48,7 +48,8 @@ SealFile = Annotated[
 ]
 FormatOption = Annotated[Format, typer.Option("--format", help="How to write the result.")]
 Jobs = Annotated[
-    int | None, typer.Option("--jobs", "-j", help="Threads to hash with (default: one a core), or pieces at once.")
+    int | None,
+    typer.Option("--jobs", "-j", metavar="N", help="Threads to hash with (default: one a core), or pieces at once."),
 ]
 Engine = Annotated[str, typer.Option("--engine", metavar="URI", help="Who hashes: threads, or dask://HOST:PORT.")]
 Suite = Annotated[SuiteChoice, typer.Option("--suite", help="The hash of file content (sha256 for FIPS).")]

@@ -39,10 +39,16 @@ def prove(
     ] = False,
     artifact: Annotated[
         str | None,
-        typer.Option("--artifact", help="Where to read the records (default: where the seal is kept with them)."),
+        typer.Option(
+            "--artifact",
+            metavar="ARTIFACT",
+            help="Where to read the records (default: where the seal is kept with them).",
+        ),
     ] = None,
     salts: SaltsOption = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Where to write (default: stdout).")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where to write (default: stdout).")
+    ] = None,
 ) -> None:
     """Write a proof that one file, tensor or record is part of the sealed artifact, or that a record is not.
 

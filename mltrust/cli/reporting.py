@@ -13,6 +13,7 @@ What is written is one report, in as many formats as are asked for:
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cache, partial, wraps
 from pathlib import Path
@@ -29,9 +30,8 @@ if TYPE_CHECKING:
     from mltrust.core.changes import Difference
     from mltrust.core.report import Report
     from mltrust.interfaces import Seen
+    from mltrust.interfaces.rendering import Found
     from mltrust.renderers.styled import Text
-
-    Found = Report | Difference | MltrustError
 
 _TEXT = "text"
 _GITHUB = "github"
@@ -53,7 +53,10 @@ _OPTIONS: Mapping[str, tuple[object, object]] = {
         _TEXT,
     ),
     "output": (
-        Annotated[Path | None, typer.Option("--output", "-o", help="Write the report to a file, not to stdout.")],
+        Annotated[
+            Path | None,
+            typer.Option("--output", "-o", metavar="FILE", help="Write the report to a file, not to stdout."),
+        ],
         None,
     ),
     "report": (
@@ -66,15 +69,18 @@ _OPTIONS: Mapping[str, tuple[object, object]] = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass
 class Reports:
-    """What a command was asked to write: a `format` on stdout or to `output`, and `others`, formats and files."""
+    """What a command was asked to write: a `format` on stdout or to `output`, and `others`, formats and files.
+
+    It is `finished` once there was something to report, even if that could not be written.
+    """
 
     format: str
     output: Path | None
     others: tuple[tuple[str, Path], ...]
     artifact: str = ""
-    _done: list[bool] = field(default_factory=list, init=False, repr=False, compare=False)
+    finished: bool = field(default=False, init=False)
 
     @property
     def files(self) -> list[tuple[str, Path]]:
@@ -90,13 +96,13 @@ class Reports:
             quiet = console.quiet and code is Exit.OK and self.format == _TEXT
         else:
             code, quiet = Exit.FAILED if found.changes else Exit.OK, False
-        self._done.append(True)
+        self.finished = True
         self._write(console, found, replace(seen, exit_code=int(code), verbose=console.verbose), quiet=quiet)
         raise typer.Exit(code)
 
     def tell(self, console: Console, trouble: MltrustError) -> None:
         """Write why there is nothing to report; on stdout only where a program reads it."""
-        if self._done:  # it is told of the report itself, which could not be written
+        if self.finished:  # it is told of the report itself, which could not be written
             return
         from mltrust.interfaces import Seen
 
@@ -177,7 +183,7 @@ def reporting(command: Callable[..., None]) -> Callable[..., None]:
     @wraps(command)
     def run(reports: Reports, console: Console, *arguments: Any, **keywords: Any) -> None:  # noqa: ANN401  # as with_options
         named = str(keywords.get("after") or keywords.get("artifact") or "")
-        reports = replace(reports, artifact="" if "://" in named else named)  # what signs a URL is in no report
+        reports.artifact = "" if "://" in named else named  # what signs a URL is in no report
         _check_files(reports.files, keywords)
         _remove(reports.files)
         try:
@@ -211,7 +217,8 @@ def _check_files(files: Sequence[tuple[str, Path]], keywords: Mapping[str, objec
     seen: set[Path] = set()
     for _, file in files:
         if file.is_dir() or not file.parent.is_dir():
-            raise WriteError(f"{file}: cannot be written", hint="Name a file in a folder that is there.")
+            why = "it is a folder" if file.is_dir() else "its folder is not there"
+            raise WriteError(f"{file}: cannot be written: {why}", hint="Name a file in a folder that is there.")
         where = file.parent.resolve() / file.name
         if where in seen:
             raise UsageError(f"two reports are to be written to {file}", hint="Name a file for each.")
@@ -222,16 +229,27 @@ def _check_files(files: Sequence[tuple[str, Path]], keywords: Mapping[str, objec
 
 
 def _read_by(keywords: Mapping[str, object]) -> Iterator[Path]:
-    """Yield what a command reads: every path it was given, and the seal beside a file, as far as they are here."""
-    from mltrust.sealfile import seal_path
-
+    """Yield what a command reads: every path it was given, and what is kept beside it, as far as that is here."""
     for name, value in keywords.items():
         for each in value if isinstance(value, list | tuple) else (value,):
             if isinstance(each, Path) or (isinstance(each, str) and name in _NAMED and "://" not in each):
-                path = Path(each)
-                yield from (path.resolve(), path.parent.resolve() / path.name)
-                if name in _NAMED and not os.path.isdir(path):  # noqa: PTH112  # Path.is_dir raises for a long text of a key
-                    yield seal_path(path).resolve()
+                yield from _places(Path(each))
+    if "artifact" in keywords and keywords["artifact"] is None:
+        from mltrust.staging import staged
+
+        with suppress(MltrustError), staged("", os.environ) as files:  # if nothing is there, the command will say so
+            yield from (place for each in files.sealed() for place in _places(each))
+
+
+def _places(path: Path) -> Iterator[Path]:
+    """Yield a path with and without links, and where its seal is, and what is kept beside that, if it is a file."""
+    yield from (path.resolve(), path.parent.resolve() / path.name)
+    if not os.path.isdir(path):  # noqa: PTH112  # Path.is_dir raises for a long text of a key
+        from mltrust.beside.paths import erasures_path, salts_path, store_path
+        from mltrust.core.exclusion import SEAL_ENDING
+
+        for seal in (path, path.with_name(path.name + SEAL_ENDING)):  # it may be a seal itself
+            yield from (each.resolve() for each in (seal, salts_path(seal), erasures_path(seal), store_path(seal)))
 
 
 def _remove(files: Iterable[tuple[str, Path]]) -> None:

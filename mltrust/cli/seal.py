@@ -38,8 +38,12 @@ def seal(
     how: Publishing,
     console: Console,
     artifact: Artifact,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Where to write the seal.")] = None,
-    name: Annotated[str | None, typer.Option("--name", help="What to call it (default: the file name).")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where to write the seal.")
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", metavar="NAME", help="What to call it (default: the file name).")
+    ] = None,
     anchor: Annotated[
         list[str] | None,
         typer.Option("--anchor", metavar="URI", help="Publish here instead of your own ledger. Repeatable."),

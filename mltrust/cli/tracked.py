@@ -2,7 +2,7 @@
 
 import os
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -87,13 +87,7 @@ class Tracked:
 
 
 def _again(artifact: str) -> str:
-    seal = os.path.relpath(seal_path(Path(artifact)))
-    commands = f"mltrust seal {shlex.quote(artifact)} && git add {shlex.quote(seal)}"
+    names = artifact, os.path.relpath(seal_path(Path(artifact)))
+    named, seal = (shlex.quote(f"./{name}" if name.startswith("-") else name) for name in names)
+    commands = f"mltrust seal {named} && git add {seal}"
     return f"hint: If the change is meant, seal it again as it was sealed, and stage the seal: {commands}"
-
-
-def refuse(given: Mapping[str, object], says: str, hint: str) -> None:
-    """Raise `UsageError` for the first of the options that is given."""
-    for option, value in given.items():
-        if value:
-            raise UsageError(f"{option} {says}", hint=hint)

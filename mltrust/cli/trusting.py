@@ -9,7 +9,7 @@ from mltrust.cli.console import Console
 from mltrust.cli.home import own_ledger_uri, own_revocations, user_configuration, user_home
 from mltrust.cli.naming import Named
 from mltrust.configuration import Configuration
-from mltrust.core.digest import parse_hex, suite_named
+from mltrust.core.digest import parse_fingerprint
 from mltrust.core.note import looks_like_a_key
 from mltrust.disk.documents import read_document
 from mltrust.errors import FormatError, UsageError
@@ -112,14 +112,8 @@ def _signer(verifier: SignatureVerifier) -> TrustedSigner:
 
 
 def _checked(fingerprint: str | None) -> str | None:
-    """Return the hexadecimal digits, also of a fingerprint as reports show it: `mltrust-1:...`."""
-    if fingerprint is None:
-        return None
-    suite, _, digits = fingerprint.rpartition(":")
     try:
-        if suite:
-            suite_named(suite)
-        return parse_hex(digits, "--fingerprint").hex()
+        return None if fingerprint is None else parse_fingerprint(fingerprint, "--fingerprint")
     except FormatError as error:
         raise UsageError(str(error)) from error
 
@@ -138,6 +132,8 @@ def _key(key: str, configured: Configuration) -> str | TrustedSigner:
     if key in configured.signers:
         return configured.signer(key)
     if not path.is_file():
+        if key.startswith("sigstore:"):
+            hint = "Who signs with Sigstore is named by --identity and --issuer."
         raise UsageError(f"--key {key}: neither a key nor a signer's name nor a file", hint=hint)
     data = read_document(path, opening.MAX_KEY_FILE_BYTES)
     lines = data.decode("utf-8", "replace").splitlines()

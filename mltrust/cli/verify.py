@@ -1,7 +1,8 @@
 """`mltrust verify`."""
 
+import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -12,10 +13,9 @@ from mltrust.cli.reporting import Reports, reporting
 from mltrust.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
-    from mltrust.core.report import Report
-    from mltrust.interfaces import Means, Seen, Trust
+    from mltrust.interfaces import Trust
 
 
 @speaking
@@ -33,7 +33,9 @@ def verify(
             show_default=False,
         ),
     ] = None,
-    seal: Annotated[Path | None, typer.Option("--seal", help="The seal (default: the one kept with it).")] = None,
+    seal: Annotated[
+        Path | None, typer.Option("--seal", metavar="FILE", help="The seal (default: the one kept with it).")
+    ] = None,
     content_only: Annotated[
         bool, typer.Option("--content-only", help="Compare bytes with the seal; ask nobody who vouches for it.")
     ] = False,
@@ -98,30 +100,31 @@ def verify(
       mltrust verify model/ --oms model.sig --key signer.pub
       mltrust verify model/ --oms model.sig --certificate-chain roots.pem
     """
-    from mltrust import api
     from mltrust.cli.home import digest_cache, remote_settings
+    from mltrust.means import default_means
 
-    with_seal = {"--seal": seal, "--salts": salts, "--quick": quick, "--expect": expect, "--with-sha256": with_sha256}
-    with_seal |= {"--download": download, "--into": into}
-    if into is not None and (quick or salts is not None):
-        raise UsageError("--into goes with neither --quick nor --salts", hint="Verify the folder afterwards.")
-    _refuse_together(oms, with_seal, {"--exclude": exclude, "--oms-legacy": oms_legacy})
+    _refuse_together({
+        "ARTIFACT": artifact, "--oms": oms, "--exclude": exclude, "--oms-legacy": oms_legacy, "--seal": seal,
+        "--salts": salts, "--quick": quick, "--expect": expect, "--with-sha256": with_sha256, "--download": download,
+        "--into": into, "--staged": staged,
+    })  # fmt: skip
+    if artifact is None and not staged and not _in_git():
+        hint = "Name one: mltrust verify model/. In a git repository, none stands for all whose seals are staged."
+        raise UsageError("no ARTIFACT is named", hint=hint)
     whom = _whom(named, console, content_only=content_only)
     if staged or artifact is None:
-        from mltrust.cli.tracked import Tracked, refuse
+        from mltrust.cli.tracked import Tracked
 
-        if staged:
-            elsewhere = {"--oms": oms, "--quick": quick, "--download": download, "--into": into}
-            refuse(elsewhere, "goes with no --staged", "Without it, the work tree is verified.")
-        if artifact is None:
-            of_one = {"--oms": oms, "--seal": seal, "--salts": salts, "--expect": expect, "--into": into}
-            refuse(of_one, "goes with an ARTIFACT", "Name the file or folder.")
         tracked = Tracked(staged, whom, seal, salts, expect or (), with_sha256, quick, jobs, engine)
         tracked.verify(artifact, reports, console)
     with console.progress() as progress:
-        means = api.default_means(jobs, progress, engine, remote_settings(artifact))
+        means = default_means(jobs, progress, engine, remote_settings(artifact))
         if oms is not None:
-            report, seen = _of_bundle(artifact, oms, whom, means, exclude or (), old=oms_legacy)
+            from mltrust.foreign import verify_oms_seen
+
+            report, seen = verify_oms_seen(
+                artifact, oms, trust=whom, exclude=exclude or (), old=oms_legacy, means=means
+            )
         elif into is not None:
             from mltrust.downloading import download_seen
 
@@ -129,13 +132,14 @@ def verify(
                 artifact, into, trust=whom, seal=seal, means=means, expect=expect or (), with_sha256=with_sha256
             )
         else:
-            cache = digest_cache(console) if quick else None
-            report, seen = api.verify_seen(
+            from mltrust.verifying import verify_seen
+
+            report, seen = verify_seen(
                 artifact,
                 trust=whom,
                 seal=seal,
                 means=means,
-                quick=cache,
+                quick=digest_cache(console) if quick else None,
                 salts=salts,
                 expect=expect or (),
                 with_sha256=with_sha256,
@@ -146,13 +150,48 @@ def verify(
     reports.finish(console, report, seen)
 
 
-def _refuse_together(oms: Path | None, with_seal: "Mapping[str, object]", with_oms: "Mapping[str, object]") -> None:
-    for option, value in (with_seal if oms is not None else with_oms).items():
-        if value and oms is None:
-            raise UsageError(f"{option} goes with --oms alone", hint="Name the bundle: --oms FILE.")
-        if value:
-            hint = "A bundle and a seal are verified each by itself."
-            raise UsageError(f"{option} goes with a seal, and --oms takes none", hint=hint)
+def _in_git() -> bool:
+    """Tell whether git is likely to have something staged here, without asking it."""
+    here = Path.cwd()
+    return "GIT_DIR" in os.environ or any((folder / ".git").exists() for folder in (here, *here.parents))
+
+
+class _Rule(NamedTuple):
+    """Where `option` is given (or, if not `given`, is not), none of the `others` may be."""
+
+    option: str
+    given: bool
+    others: tuple[str, ...]
+    says: str
+    hint: str
+
+
+_RULES = (
+    _Rule(
+        "--oms", True,
+        ("--seal", "--salts", "--quick", "--expect", "--with-sha256", "--download", "--into", "--staged"),
+        "goes with a seal, and --oms takes none", "A bundle and a seal are verified each by itself.",
+    ),
+    _Rule("--oms", False, ("--exclude", "--oms-legacy"), "goes with --oms alone", "Name the bundle: --oms FILE."),
+    _Rule("--into", True, ("--quick", "--salts"), "goes with no --into", "Verify the folder afterwards."),
+    _Rule(
+        "--staged", True, ("--quick", "--download", "--into"),
+        "goes with no --staged", "Without it, the work tree is verified.",
+    ),
+    _Rule(
+        "ARTIFACT", False, ("--oms", "--seal", "--salts", "--expect", "--download", "--into"),
+        "goes with an ARTIFACT", "Name the file or folder.",
+    ),
+)  # fmt: skip
+
+
+def _refuse_together(options: "Mapping[str, object]") -> None:
+    """Raise `UsageError` for the first option that goes not with another, or not without it."""
+    given = {option for option, value in options.items() if value not in (None, False, [])}
+    for rule in _RULES:
+        refused = [other for other in rule.others if other in given]
+        if refused and (rule.option in given) is rule.given:
+            raise UsageError(f"{refused[0]} {rule.says}", hint=rule.hint)
 
 
 def _whom(named: Named, console: Console, *, content_only: bool) -> "Trust":
@@ -163,11 +202,3 @@ def _whom(named: Named, console: Console, *, content_only: bool) -> "Trust":
     from mltrust.cli.trusting import trust
 
     return trust(named, console, content_only=content_only)
-
-
-def _of_bundle(
-    artifact: str, oms: Path, whom: "Trust", means: "Means", exclude: "Sequence[str]", *, old: bool
-) -> "tuple[Report, Seen]":
-    from mltrust.foreign import verify_oms_seen
-
-    return verify_oms_seen(artifact, oms, trust=whom, exclude=exclude, old=old, means=means)

@@ -58,6 +58,14 @@ def parse_hex(text: str, where: str) -> bytes:
     return bytes.fromhex(text)
 
 
+def parse_fingerprint(text: str, where: str) -> str:
+    """Return the hexadecimal digits of a fingerprint, also as reports show it: `mltrust-1:...`."""
+    suite, _, digits = text.rpartition(":")
+    if suite:
+        suite_named(suite)
+    return parse_hex(digits, where).hex()
+
+
 @dataclass(frozen=True, slots=True)
 class Suite:
     """A closed choice of algorithms: `name` stands in every seal, `content` is the hash of file bytes.

@@ -46,7 +46,7 @@ from mltrust.errors import FormatError, UsageError
 
 KINDS = ("ed25519", "p256", "ml-dsa-65", HYBRID)
 """The kinds that are made here; others are read."""
-NEEDS_BCRYPT = "Run: pip install 'mltrust[ssh]'"
+NEEDS_BCRYPT = "Install it: pip install 'mltrust[ssh]'"
 
 _ML_DSA = bytes.fromhex("06096086480165030403")  # the object identifiers of its three sizes begin so
 _SEED_ONLY = "Of an ML-DSA key the seed is read: openssl pkey -provparam ml-dsa.output_formats=seed-only"

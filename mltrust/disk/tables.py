@@ -16,7 +16,9 @@ def read_tables(path: Path) -> dict[str, Any]:
         return tomllib.loads(read_document(path, MAX_CONFIGURATION_BYTES).decode())
     except UnreadableError as error:
         raise UsageError(str(error)) from error
-    except ValueError as error:  # not UTF-8, not TOML, or a number of thousands of digits
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}: not UTF-8 at byte {error.start}") from error
+    except ValueError as error:  # not TOML, or a number of thousands of digits
         raise UsageError(f"{path}: {error}") from error
     except RecursionError as error:
         raise UsageError(f"{path}: nested too deep") from error

@@ -156,5 +156,5 @@ def needing_libraries() -> Iterator[None]:
     try:
         yield
     except ImportError as error:
-        hint = "Install it: pip install 'mltrust[sbom]'."
+        hint = "Install it: pip install 'mltrust[sbom]'"
         raise UsageError(f"this bill of materials needs the library {error.name}", hint=hint) from error

@@ -7,7 +7,7 @@ inherits the public contract suite in `mltrust.testing`.
 from mltrust.interfaces.anchoring import Anchor, Dialogue, Home, Mute, Submission
 from mltrust.interfaces.exporting import Exporter, Sealing
 from mltrust.interfaces.hashing import HashingDigester
-from mltrust.interfaces.listing import Listing, Told
+from mltrust.interfaces.listing import Listable, Listed
 from mltrust.interfaces.loading import LoadingEngine
 from mltrust.interfaces.progress import Progress, Silent
 from mltrust.interfaces.reading import (
@@ -45,7 +45,8 @@ __all__ = [
     "FileEntry",
     "HashingDigester",
     "Home",
-    "Listing",
+    "Listable",
+    "Listed",
     "LoadingEngine",
     "Means",
     "Mute",
@@ -68,7 +69,6 @@ __all__ = [
     "Silent",
     "SourcePlug",
     "Submission",
-    "Told",
     "Trust",
     "TrustedKey",
     "TrustedSigner",

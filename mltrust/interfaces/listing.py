@@ -6,7 +6,7 @@ from mltrust.interfaces.reading import ArtifactSource
 
 
 @runtime_checkable
-class Listing(Protocol):
+class Listable(Protocol):
     """What a source is, too, that can do with what its host lists."""
 
     @property
@@ -16,12 +16,12 @@ class Listing(Protocol):
     def listed(self) -> ArtifactSource:
         """Return a source of the same state that has, for every file listed by its SHA-256, a Git LFS pointer.
 
-        It is made of what is listed; nothing is asked of the host to read one. The source is `Told`.
+        It is made of what is listed; nothing is asked of the host to read one. The source is `Listed`.
         """
 
 
 @runtime_checkable
-class Told(Protocol):
+class Listed(Protocol):
     """What a source is, too, whose Git LFS pointers do not lie in the artifact, but were made of a listing."""
 
     @property

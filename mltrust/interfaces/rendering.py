@@ -9,6 +9,9 @@ from mltrust.core.manifest import Manifest
 from mltrust.core.report import Report
 from mltrust.errors import MltrustError
 
+Found = Report | Difference | MltrustError
+"""What a renderer writes: what was found, or why nothing was."""
+
 
 @dataclass(frozen=True, slots=True)
 class Seen:
@@ -56,3 +59,10 @@ class Renderer(Protocol):
 
         Of what is `seen`, there is no more than the artifact as the user named it, and the exit code.
         """
+
+
+def written(renderer: Renderer, found: Found, seen: Seen) -> Iterator[str]:
+    """Yield the text of a report, a difference or an error in pieces."""
+    if isinstance(found, Report):
+        return renderer.report(found, seen)
+    return renderer.difference(found, seen) if isinstance(found, Difference) else renderer.trouble(found, seen)

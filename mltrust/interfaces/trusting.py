@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from mltrust.core.digest import parse_fingerprint
 from mltrust.core.revocations import Revocations
-from mltrust.errors import UsageError
+from mltrust.errors import FormatError, UsageError
 from mltrust.interfaces.anchoring import Anchor
 from mltrust.interfaces.signing import SignatureVerifier
 
@@ -90,7 +91,8 @@ class Trust:
     `sigstore`, `certificate`) or of anchors, by their scheme. `revoked` keys vouch for nothing newer.
     `assumed` are trusted where nobody was named who says whose it is, such as the user's own ledger: silence of one
     decides nothing.
-    `fingerprint` is one the caller has from a source it trusts; `content_only` asks for the bytes alone.
+    `fingerprint` is one the caller has from a source it trusts, as reports show it or its digits alone; `content_only`
+    asks for the bytes alone.
     `empty_policy` tells that the caller demands a policy which names nobody: that is never met.
     """
 
@@ -117,3 +119,8 @@ class Trust:
     def __post_init__(self) -> None:
         if self.content_only and (self.names_somebody or self.kinds or self.assumed or self.empty_policy):
             raise UsageError("to ask for the content only is to ask nobody: name no anchor, key or fingerprint with it")
+        if self.fingerprint is not None:  # one that is spelled otherwise would read as one that differs
+            try:
+                object.__setattr__(self, "fingerprint", parse_fingerprint(self.fingerprint, "fingerprint"))
+            except FormatError as error:
+                raise UsageError(str(error), hint=error.hint) from error

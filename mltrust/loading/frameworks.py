@@ -34,6 +34,16 @@ def maker(framework: str, device: str, dtypes: set[str]) -> Make:
 
 
 @contextmanager
+def _otherwise(what: str) -> Iterator[None]:
+    """Turn a framework's own errors into ours: each has limits of its own, such as how many dimensions there may be."""
+    try:
+        yield
+    except (ValueError, RuntimeError, NotImplementedError, AssertionError) as error:  # torch raises any of them
+        said = " ".join(str(error).split())[:200]
+        raise UsageError(f"{what}: {said}") from error
+
+
+@contextmanager
 def _needing(extra: str) -> Iterator[None]:
     try:
         yield
@@ -55,9 +65,10 @@ def _numpy(device: str, dtypes: set[str]) -> Make:
     _refuse_others(dtypes, set(known), "NumPy")
 
     def make(memory: memoryview, dtype: str, shape: Shape) -> Any:  # noqa: ANN401  # an array
-        if not memory:
-            return numpy.empty(shape, known[dtype])
-        return numpy.frombuffer(memory, known[dtype]).reshape(shape)
+        with _otherwise(f"NumPy cannot make an array of {dtype} in this shape"):
+            if not memory:
+                return numpy.empty(shape, known[dtype])
+            return numpy.frombuffer(memory, known[dtype]).reshape(shape)
 
     return make
 
@@ -67,17 +78,16 @@ def _torch(device: str, dtypes: set[str]) -> Make:
         import torch
     if sys.byteorder != "little":
         raise UsageError("tensors are little-endian, and torch takes them as this machine would spell them")
-    try:
-        target = torch.device(device)
-    except RuntimeError as error:
-        raise UsageError(f"torch knows no device {device[:40]!a}") from error
+    with _otherwise(f"torch knows no device {device[:40]!a}"):
+        target = torch.empty(0, device=device).device  # before anything is read: it may be known, and not here
     known = {name: getattr(torch, each) for name, each in _TORCH.items() if name in dtypes and hasattr(torch, each)}
     _refuse_others(dtypes, set(known), "torch")
 
     def make(memory: memoryview, dtype: str, shape: Shape) -> Any:  # noqa: ANN401  # a tensor
-        if not memory:
-            return torch.empty(shape, dtype=known[dtype], device=target)
-        return torch.frombuffer(memory, dtype=known[dtype]).reshape(shape).to(target)
+        with _otherwise(f"torch cannot make a tensor of {dtype} in this shape on {device[:40]!a}"):
+            if not memory:
+                return torch.empty(shape, dtype=known[dtype], device=target)
+            return torch.frombuffer(memory, dtype=known[dtype]).reshape(shape).to(target)
 
     return make
 

@@ -109,7 +109,7 @@ class VerifiedArtifact:
         The folder is there when all of them are. What is in it is what was verified, as long as nobody else can write
         there. Each file is in memory as a whole before it is written. `WriteError` if the folder is there already.
         """
-        target, wanted = Path(folder), list(self.paths if paths is None else paths)
+        target, wanted = Path(folder), list(dict.fromkeys(self.paths if paths is None else paths))
         try:
             if target.exists():
                 raise FileExistsError(errno.EEXIST, "it is there already")
@@ -119,9 +119,10 @@ class VerifiedArtifact:
                 for path in wanted:
                     _write(private, path, self._artifact.read(path))
                 private.rename(target)
-        except OSError as error:
+        except (OSError, ValueError) as error:  # also a path with a null character
             hint = "Name a folder that is not there yet, in one that is."
-            raise WriteError(f"{target}: cannot be written: {error.strerror or error}", hint=hint) from error
+            why = getattr(error, "strerror", None) or error
+            raise WriteError(f"{target}: cannot be written: {why}", hint=hint) from error
         return [target / path for path in wanted]
 
 

@@ -8,6 +8,7 @@ from typing import ClassVar, NamedTuple, NoReturn
 from mltrust.core.digest import suite_named
 from mltrust.core.lfs import is_pointer, may_be_pointer
 from mltrust.core.manifest import Entry, Kind, Leaf, Manifest
+from mltrust.core.memory_file import MemoryFile
 from mltrust.core.names import count, few, shown
 from mltrust.core.report import Check, CheckKind, Outcome, Report, Scope
 from mltrust.errors import SealError, UsageError
@@ -188,22 +189,16 @@ class _Header(ArtifactSource):
     name, exclude, left_out = "header", (), ()
 
     def __init__(self, data: bytes) -> None:
-        self._data = data
+        self._data, self._file = data, MemoryFile(data)
 
     def files(self) -> Iterator[FileEntry]:
         """There is nothing to list."""
         return iter(())
 
     @contextmanager
-    def open(self, file: FileEntry, offset: int = 0, length: int | None = None) -> Iterator["_Header"]:  # noqa: ARG002  # the socket's
-        """It is open."""
-        yield self
-
-    def read_into(self, buffer: memoryview, offset: int) -> int:
-        """Fill `buffer` from `offset` as far as the header goes."""
-        found = self._data[offset : offset + len(buffer)]
-        buffer[: len(found)] = found
-        return len(found)
+    def open(self, file: FileEntry, offset: int = 0, length: int | None = None) -> Iterator[MemoryFile]:  # noqa: ARG002  # the socket's
+        """Open the header; whatever lies behind it is not there."""
+        yield self._file
 
     def read(self, file: FileEntry, offset: int, length: int) -> bytes:  # noqa: ARG002  # the socket's
         """Return what of the wanted bytes is in the header; a reader needs no others."""

@@ -1,6 +1,6 @@
 """Git LFS pointers where sealed files should be: what they stand for is compared with the sealed SHA-256.
 
-They lie in the artifact, or its source made them of what a host tells of files (`ArtifactSource.told_by`).
+They lie in the artifact, or its source made them of what a host tells of files (`Listed.told_by`).
 """
 
 from collections.abc import Collection, Mapping

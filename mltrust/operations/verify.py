@@ -12,7 +12,7 @@ from mltrust.core.names import count, counted
 from mltrust.core.receipt import Receipt
 from mltrust.core.report import Check, CheckKind, Outcome, Recalled, Report, Scope
 from mltrust.core.statement import Statement
-from mltrust.interfaces import ArtifactSource, Means, Seen, Told, Trust
+from mltrust.interfaces import ArtifactSource, Listed, Means, Seen, Trust
 from mltrust.operations.anchor import Placed
 from mltrust.operations.blinding import (
     Kept,
@@ -47,13 +47,15 @@ def verify(
     expected: "Expected | None" = None,
     rows: tuple[RowSide, RowSide] = (RowSide(), RowSide()),
     with_sha256: bool = False,
+    whole: bool = False,
 ) -> tuple[Report, Seen]:
     """Return the report on an artifact, and both manifests: what is sealed, and what was read.
 
     `kept` is what is kept with a blinded seal, `expected` what others published.
 
     Of the `rows`, the first are those of the seal, and the second what the readers of `means` keep. `with_sha256` asks
-    for the SHA-256s of the seal to be compared as well; `UsageError` if it has none.
+    for the SHA-256s of the seal to be compared as well; `UsageError` if it has none. `whole` asks for all content: no
+    pointer stands for any.
 
     1. The seal has been parsed strictly (`Bundle.parse`); its statement must be a seal of a known suite.
     2. The artifact is read with the sealed exclusions (already in `source`), readers and suite. Nothing
@@ -77,7 +79,8 @@ def verify(
     sealed_means = indexed_as(bundle.manifest, sealed_means)
     suite, looked_up = suite_named(predicate.suite), expected is not None
     reading = read_found(source, sealed_means, suite, keep_files=looked_up, with_sha256=with_sha256)
-    pointers = pointed(bundle.manifest, reading, suite, source.told_by if isinstance(source, Told) else "")
+    pointers = pointed(bundle.manifest, reading, suite, source.told_by if isinstance(source, Listed) else "")
+    pointers = replace(pointers, entries={}) if whole else pointers
     found, reading = reading, pointers.filled(reading)
     if bundle.manifest == reading.manifest:
         bundle = replace(bundle, manifest=bundle.manifest.with_roots_of(reading.manifest))
@@ -87,8 +90,8 @@ def verify(
     disk = Disk(source, sealed_means.readers, {file.path: file for file in reading.files})
     changes = with_rows(changes, (bundle.manifest, reading.manifest), (rows[0], replace(rows[1], disk=disk)))
     scope = _scope(source, found, means.recalled, predicate.parameters, erased_from(reading, blinding))
-    scope = scope.model_copy(update={"pointers": pointers.files, "bytes_not_here": pointers.bytes})
-    scope = scope.model_copy(update={"told_by": pointers.told_by if reading.named else ""})
+    not_here = {"pointers": pointers.files, "bytes_not_here": pointers.bytes}
+    scope = scope.model_copy(update={**not_here, "told_by": pointers.told_by if reading.named else ""})
     checks.append(about_blinded(_content(bundle, changes, reading, scope, pointers), kept, bundle.manifest))
     if with_sha256:
         checks.append(sha256_check(bundle.manifest, found.manifest))
@@ -166,9 +169,7 @@ def _differences(bundle: Bundle, reading: Reading, pointers: Pointed) -> tuple[C
     return tuple(pointers.explained(reading.explained(change)) for change in changes)
 
 
-def _content(
-    bundle: Bundle, changes: Sequence[Change], reading: Reading, scope: Scope, pointed_at: Pointed
-) -> Check:
+def _content(bundle: Bundle, changes: Sequence[Change], reading: Reading, scope: Scope, pointers: Pointed) -> Check:
     manifest, covered = reading.manifest, "all bytes are the sealed ones"
     if manifest.blinded:
         covered = "all records, and all bytes of other files, are the sealed ones"
@@ -179,11 +180,10 @@ def _content(
         summary = f"no difference from the sealed bytes was found: {what}; of these {rest}"
     if scope.pointers:
         summary = f"no difference was found in what is here; {pointers_said(scope)}"
-    pointers = len(reading.pointers)
-    undecided = not changes or not pointed_at.refuted  # also one that was sealed as such
-    if pointers and undecided and all(change.kind is ChangeKind.POINTER for change in changes):
+    undecided = not changes or not pointers.refuted  # also one that was sealed as such
+    if reading.pointers and undecided and all(change.kind is ChangeKind.POINTER for change in changes):
         outcome = Outcome.UNCHECKED
-        summary, hint = undecided_said(pointers, scope.told_by)
+        summary, hint = undecided_said(len(reading.pointers), scope.told_by)
     elif not changes and manifest != bundle.manifest:
         outcome, summary = Outcome.FAIL, "the seal lists metadata that the sealed files do not have"
     elif changes:

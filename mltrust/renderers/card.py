@@ -69,7 +69,7 @@ class Card:
     def _facts(self, bundle: Bundle) -> Iterator[str]:
         predicate, name = read_seal(bundle.statement), bundle.statement.subject[0].name
         totals = predicate.totals
-        yield f"{code(shown(name))} is sealed with mltrust: "
+        yield f"{code(shown(name))} is sealed with mltrust:"
         yield f"{counted(totals.files, totals.tensors, totals.records, count(totals.bytes, 'byte'))}."
         yield from ("", "| | |", "|---|---|", f"| fingerprint | {code(self.fingerprint or '')} |")
         keys = [shown(signature.keyid) or "a key without an id" for signature in bundle.signatures]

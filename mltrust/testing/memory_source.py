@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar
 
+from mltrust.core.memory_file import MemoryFile
 from mltrust.errors import ArtifactError, ChangedError
 from mltrust.interfaces import ArtifactSource, FileEntry
 
@@ -47,7 +48,7 @@ class MemorySource(ArtifactSource):
         file: FileEntry,
         offset: int = 0,  # noqa: ARG002  # the socket's, like the next
         length: int | None = None,  # noqa: ARG002  # the same
-    ) -> Iterator["MemoryFile"]:
+    ) -> Iterator[MemoryFile]:
         """Open `file` and check before and after that it is the version that was listed."""
         yield MemoryFile(self._data(file))
         self._data(file)
@@ -62,16 +63,3 @@ class MemorySource(ArtifactSource):
     def local_path(self, file: FileEntry) -> Path | None:  # noqa: ARG002  # the socket's
         """Return None: nothing lies on disk."""
         return None
-
-
-class MemoryFile:
-    """An open file of a `MemorySource`."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = memoryview(data)
-
-    def read_into(self, buffer: memoryview, offset: int) -> int:
-        """Fill `buffer` from `offset` as far as the file goes; return the number of bytes read."""
-        found = self._data[offset : offset + len(buffer)]
-        buffer[: len(found)] = found
-        return len(found)

@@ -3,7 +3,7 @@
 # ruff: noqa: S101  # asserting is what a suite is for
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 
@@ -14,8 +14,9 @@ from mltrust.core.leaf import Kind, Leaf, file_entry, safetensors_entry
 from mltrust.core.manifest import Manifest
 from mltrust.core.report import AnchorState, Check, CheckKind, Notice, Outcome, Report, Scope, Verdict
 from mltrust.core.row_changes import RowChange, RowChanges, RowKind
-from mltrust.errors import MltrustError, UnreadableError
+from mltrust.errors import UnreadableError
 from mltrust.interfaces import Renderer, Seen
+from mltrust.interfaces.rendering import Found, written
 from mltrust.testing.hostile_names import FILE_NAMES, NAMES, commands, hidden
 
 _MANY = 1_200
@@ -86,7 +87,7 @@ class RendererContract:
         """The manifests, the seal and the exit code may not be there."""
         everything: tuple[Found, ...] = (failed(["a"]), verified(), different(["a"]))
         for found in everything:
-            text = "".join(_pieces(renderer, found, Seen()))
+            text = "".join(written(renderer, found, Seen()))
             self.parse(text)
             assert self.succeeds(text) is (found == verified())
 
@@ -108,7 +109,7 @@ class RendererContract:
         both: tuple[Found, ...] = (failed(names), different(names))
         for found in both:
             for verbose in (False, True):
-                text = "".join(_pieces(renderer, found, replace(_seen("x", names), verbose=verbose)))
+                text = "".join(written(renderer, found, replace(_seen("x", names), verbose=verbose)))
                 assert hidden(text) == []
                 self.parse(text)
                 assert not self.succeeds(text)
@@ -118,14 +119,11 @@ class RendererContract:
         names, report, difference = _many()
         both: tuple[Found, ...] = (report, difference)
         for found in both:
-            text = "".join(_pieces(renderer, found, Seen(artifact="model", folder="model")))
+            text = "".join(written(renderer, found, Seen(artifact="model", folder="model")))
             told = sum(name in text for name in (names[0], names[_MANY // 2], names[-1]))
             assert told
             assert told == 3 or re.search(r"[0-9][0-9,]* more", text)  # noqa: PLR2004  # all of them
             self.parse(text)
-
-
-Found = Report | Difference | MltrustError
 
 
 @cache
@@ -136,13 +134,7 @@ def _many() -> tuple[Sequence[str], Report, Difference]:
 
 def rendered(renderer: Renderer, found: Found, name: str = _HARMLESS) -> str:
     """Return the whole text."""
-    return "".join(_pieces(renderer, found, _seen(name, [name])))
-
-
-def _pieces(renderer: Renderer, found: Found, seen: Seen) -> Iterable[str]:
-    if isinstance(found, Report):
-        return renderer.report(found, seen)
-    return renderer.difference(found, seen) if isinstance(found, Difference) else renderer.trouble(found, seen)
+    return "".join(written(renderer, found, _seen(name, [name])))
 
 
 def _seen(name: str, names: Sequence[str]) -> Seen:

@@ -81,6 +81,19 @@ def test_what_was_changed_fails_and_is_shown(verify, sealed, workspace, changed)
     assert len(json.loads(read(upload.given["sarif_file"]))["runs"][0]["results"]) >= number
 
 
+def test_a_summary_that_is_too_long_ends_with_a_whole_line(verify, sealed, workspace):
+    """Half a line may be half a code span, and what stands in it is read as Markdown then."""
+    for number in range(3000):
+        (workspace / f"model/{number}{chr(1) * 200}").touch()
+    ran = verify(artifact="model", options="--content-only\n--verbose")
+    assert ran.code == 1, ran.log
+    assert len(read(ran.outputs["markdown"]).encode()) > 10**6 > len(ran.summary.encode()) - 1000
+    *lines, empty, last = ran.summary.splitlines()
+    assert (empty, last) == ("", "The summary is too long: the rest is in the reports.")
+    assert all(line.count("`") % 2 == 0 for line in lines)
+    assert lines[-1].endswith(" |")
+
+
 def test_where_nobody_is_trusted_nothing_is_verified(verify):
     ran = verify(artifact="model")
     assert ran.code == 3, ran.log

@@ -39,6 +39,28 @@ def test_help_of_the_whole(mltrust):
         assert "Usage: mltrust" in done.out + done.err
 
 
+@pytest.mark.parametrize(
+    ("command", "shown"),
+    [
+        ("verify", "verify [OPTIONS] [ARTIFACT]"),
+        ("sign", "sign [OPTIONS] SEAL..."),
+        ("key revoke", "key revoke [OPTIONS] [KEY]..."),
+    ],
+)
+def test_usage_is_as_in_the_reference(mltrust, command, shown):
+    assert mltrust(*command.split(), "--help").out.startswith(f"Usage: mltrust {shown}\n")
+
+
+def test_what_a_newcomer_types(mltrust, model):
+    """Nothing at all, or the seal where the artifact belongs: the hint says what to type."""
+    done = mltrust("verify")
+    assert (done.code, done.err.splitlines()[0]) == (2, "error: no ARTIFACT is named")
+    assert "mltrust verify model/" in done.err
+    done = mltrust("verify", model / "mltrust.seal.json")
+    assert done.code == 3
+    assert "name the file or folder that is sealed" in done.err
+
+
 def test_version(mltrust):
     from mltrust import __version__
 
@@ -110,10 +132,10 @@ def test_what_is_not_there(mltrust, command):
 
 CRASH = """
 import sys
-from mltrust import api
+from mltrust import means
 def crash(*_, **__):
     raise {error}
-api.verify = api.default_means = crash
+means.default_means = crash
 from mltrust.cli.app import main
 main()
 """

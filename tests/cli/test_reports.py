@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
@@ -197,7 +198,7 @@ def test_hostile_names_stay_names_and_lead_to_the_files(mltrust, out, validated)
     uris = [each["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] for each in results]
     found = {os.path.basename(unquote_to_bytes(uri)) for uri in uris}  # noqa: PTH119  # bytes are no Path
     assert {os.fsencode(name) for name in names} <= found
-    assert all(os.path.exists(os.path.join(os.fsencode(mltrust.cwd), unquote_to_bytes(uri))) for uri in uris)  # noqa: PTH110, PTH118
+    assert all(os.path.exists(os.path.join(os.fsencode(mltrust.cwd), unquote_to_bytes(uri))) for uri in uris)  # noqa: PTH110, PTH118  # names that are no text
     assert {each["name"] for each in texts["ndjson"] if each["type"] == "change"} == set(names)
     (more,) = [line for line in texts["github"].splitlines() if " more findings" in line]
     assert len(texts["github"].splitlines()) == 10
@@ -246,6 +247,36 @@ def test_what_makes_no_sense_touches_nothing(mltrust, model, out):
     assert before == {path: path.read_bytes() for path in before}
 
 
+def test_what_is_kept_beside_a_seal_stays(mltrust):
+    """Salts that are gone are gone for good."""
+    (mltrust.cwd / "rows.jsonl").write_text('{"a": 1}\n{"a": 2}\n')
+    assert mltrust("seal", "rows.jsonl", "--blind").code == 0
+    salts = mltrust.cwd / "rows.jsonl.seal.salts"
+    kept = salts.read_bytes()
+    seal = ["--seal", "rows.jsonl.seal.json"]
+    for arguments in (["rows.jsonl"], ["rows.jsonl", *seal], ["rows.jsonl", *seal, "--salts", salts]):
+        for file in (salts.name, "rows.jsonl.seal.json", "rows.jsonl"):
+            done = mltrust("verify", *arguments, "--report", f"json={file}")
+            assert (done.code, "over or into" in done.err) == (2, True), (arguments, file)
+    assert salts.read_bytes() == kept
+
+
+def test_a_report_is_not_written_into_what_git_has_staged(mltrust, model, monkeypatch):
+    """Which artifact is meant is what git says, where none is named."""
+    for name in ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM"):
+        monkeypatch.setenv(name, os.devnull)
+    for command in (["init", "-q"], ["add", "model"]):
+        subprocess.run(["git", *command], cwd=mltrust.cwd, check=True)
+    before = {path: path.read_bytes() for path in model.rglob("*") if path.is_file()}
+    for file in ("model/config.json", "model/mltrust.seal.json", "model/new"):
+        for more in ([], ["--staged"]):
+            done = mltrust("verify", "--content-only", *more, "--report", f"json={file}")
+            assert (done.code, "over or into" in done.err) == (2, True), file
+    assert before == {path: path.read_bytes() for path in model.rglob("*") if path.is_file()}
+    assert mltrust("verify", "--staged", "--content-only", "--report", "json=report").code == 0
+    assert json.loads((mltrust.cwd / "report").read_text())["verdict"] == "verified"
+
+
 def test_each_report_is_written_whatever_becomes_of_the_others(mltrust, model, out):
     changed(model)
     done = mltrust(
@@ -281,5 +312,5 @@ def test_in_python(mltrust, model, monkeypatch):
         .splitlines()[-1]
         .startswith('{"type": "verdict", "verdict": "different"')
     )
-    with pytest.raises(package.UsageError, match="no renderer is called 'pdf'"):
+    with pytest.raises(package.UsageError, match="no format is called 'pdf'"):
         package.render(found, "pdf")

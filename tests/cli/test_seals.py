@@ -77,10 +77,12 @@ def test_a_seal_that_cannot_be_read_decides_nothing(mltrust, model, seal_file, w
     elif what != "absent":
         contents = {"empty": "", "binary": "\x00\x01", "other json": "{}", "newer": text.replace(".v1+", ".v9+")}
         seal_file.write_text(contents.get(what, text[: len(text) // 2]))
-    for data in mltrust.many([("verify", model), ("verify", model, "--format", "json")]):
-        assert data.code == 3
-        assert data.out == ""
-        assert data.err.startswith("error: ")
+    text, document = mltrust.many([("verify", model), ("verify", model, "--format", "json")])
+    assert (text.code, document.code) == (3, 3)
+    assert text.err == document.err
+    assert text.err.startswith("error: ")
+    assert text.out == ""
+    assert json.loads(document.out)["mediaType"] == "application/vnd.mltrust.trouble.v1+json"
 
 
 def test_the_hint_where_there_is_no_seal(mltrust, bare):

@@ -148,13 +148,18 @@ def _provide_model(folder):
         shutil.copytree(found, folder)
         return True
     folder.mkdir()
-    elements = 22_500_000
-    tensor = {"dtype": "F32", "shape": [elements], "data_offsets": [0, 4 * elements]}
-    header = json.dumps({"embeddings.word_embeddings.weight": tensor}).encode()
+    size, header_size = 90_868_376, 1024  # as large as the published one, so that pages end as they say
+    data, bias = size - header_size - 8, 4 * 384
+    parts = {"encoder.layer.2.output.dense.weight": (0, data - bias), "pooler.dense.bias": (data - bias, data)}
+    tensors = {
+        name: {"dtype": "F32", "shape": [(end - begin) // 4], "data_offsets": [begin, end]}
+        for name, (begin, end) in parts.items()
+    }
+    header = json.dumps(tensors).encode().ljust(header_size)
     with (folder / "model.safetensors").open("wb") as opened:
         opened.write(len(header).to_bytes(8, "little") + header)
-        opened.truncate(8 + len(header) + 4 * elements)
-    (folder / "config.json").write_text("{}")
+        opened.truncate(size)
+    (folder / "config.json").write_text('{"num_hidden_layers": 6}')
     return False
 
 

@@ -284,6 +284,12 @@ def _over_tls(listening, folder):
 
 
 @pytest.fixture
+def pointer_to():
+    """Return a function that makes the Git LFS pointer to some bytes."""
+    return pointer
+
+
+@pytest.fixture
 def client(hub):
     """Return a function that runs Python with the real client, started anew as users do."""
 

@@ -71,6 +71,31 @@ class TestInto:
         assert hub.given() > 0
         assert sorted(path.name for path in tmp_path.iterdir()) == ["tiny"]
 
+    def test_a_pointer_in_the_place_of_what_it_stands_for(self, hub, sealed, tmp_path, pointer_to):
+        """It names the sealed SHA-256, and may even have the sealed size: it is not the content all the same."""
+        (sealed / "tiny.bin").write_bytes(b"x" * 128)
+        api.seal(sealed, with_sha256=True)
+        hub.repository().push(sealed)
+        hub.instead["tiny.bin"] = pointer_to(b"x" * 128)
+        report = download("hf://org/tiny", tmp_path / "copy", trust=ANYBODY)
+        assert [(change.name, change.kind) for change in report.changes] == [("tiny.bin", "pointer")]
+        assert report.verdict is Verdict.INCONCLUSIVE
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["tiny"]
+
+    def test_a_hub_that_lists_more_when_it_is_asked_again(self, hub, sealed, tmp_path):
+        hub.repository().push(sealed)
+        hub.page = 1000
+
+        def changed(found):
+            again = found["path"] == "extra.bin" and hub.asked("/tree/")
+            return found | {"lfs": {**found["lfs"], "size": 2**50}} if again else found
+
+        hub.changed = changed
+        with pytest.raises(MltrustError, match=r"extra\.bin: is listed otherwise than it was a moment ago"):
+            download("hf://org/tiny", tmp_path / "copy", trust=ANYBODY)
+        assert hub.given() == 0
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["tiny"]
+
     def test_a_connection_that_breaks_leaves_nothing(self, hub, sealed, tmp_path, monkeypatch):
         monkeypatch.setattr("random.uniform", lambda *_: 0)
         hub.repository().push(sealed)
@@ -137,7 +162,7 @@ class TestInto:
 
     def test_options_that_contradict_each_other(self, hub, mltrust):
         done = mltrust("verify", "hf://org/tiny", "--into", "copy", "--quick")
-        assert (done.code, "neither --quick nor --salts" in done.err) == (2, True)
+        assert (done.code, "--quick goes with no --into" in done.err) == (2, True)
 
 
 class TestTheRealClient:

@@ -173,6 +173,20 @@ class TestWhatItSends:
         assert report.verdict is Verdict.FAILED
         assert [change.name for change in report.changes] == ["extra.bin"]
 
+    @pytest.mark.parametrize(("weights", "verdict"), [(b"weights", Verdict.INCONCLUSIVE), (b"Weights", Verdict.FAILED)])
+    def test_a_pointer_as_content(self, weights, verdict, hub, verify, sealed, pointer_to):  # noqa: PLR0917  # fixtures
+        """Git has it, and Git LFS does not: the Hub lists no SHA-256, and what it sends are not the weights."""
+        found = hub.entry
+        hub.entry = lambda path, data: (
+            {**found("small", data), "path": path} if path == "extra.bin" else found(path, data)
+        )
+        hub.repository().push(sealed)
+        hub.repository().commits[hub.repository().refs["main"]]["extra.bin"] = pointer_to(weights * 1000)
+        refused(verify, "extra.bin: is a Git LFS pointer, and the Hub lists nothing in Git LFS for it")
+        report = verify(download=True)
+        assert (report.verdict, report.scope.pointers) == (verdict, 0)
+        assert [(change.name, change.kind) for change in report.changes] == [("extra.bin", "pointer")]
+
     def test_more_than_it_was_asked_for(self, hub, verify):
         hub.odd = lambda _request, url: (
             (206, {"Content-Range": "bytes 0-13/14"}, b"x" * 15) if url.path.endswith("config.json") else None

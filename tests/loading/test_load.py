@@ -78,6 +78,7 @@ def test_dtypes_that_numpy_lacks(every_dtype, sealed, tmp_path, monkeypatch):
         ({"framework": "numpi"}, "unknown framework 'numpi'"),
         ({"device": "cuda"}, "NumPy has no device 'cuda'"),
         ({"framework": "torch", "device": "gpu"}, "torch knows no device 'gpu'"),
+        ({"framework": "torch", "device": "vulkan"}, "torch knows no device 'vulkan'"),  # known, and not here
     ],
 )
 def test_what_makes_no_sense(options, what, model):
@@ -85,6 +86,17 @@ def test_what_makes_no_sense(options, what, model):
         pytest.importorskip("torch")
     with pytest.raises(mltrust.UsageError, match=what):
         model.open(**options).get_tensors()
+
+
+@pytest.mark.parametrize("shape", [[1] * 65, [0, 2**52, 2**52]])
+def test_a_shape_that_the_framework_cannot_make(shape, sealed, safetensors_bytes, tmp_path):
+    """No limit of a format: the bytes can be had all the same."""
+    path, size = tmp_path / "odd.safetensors", 0 if 0 in shape else 4
+    path.write_bytes(safetensors_bytes({"a": {"dtype": "F32", "shape": shape, "data_offsets": [0, size]}}, size))
+    with sealed(path).open() as opened:
+        with pytest.raises(mltrust.UsageError, match="NumPy cannot make an array of F32 in this shape"):
+            opened.get_tensor("a")
+        assert opened.read(path.name) == path.read_bytes()
 
 
 def test_tensors_of_all_shards_and_of_one(model):

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mltrust.core.digest import BLAKE3
+from mltrust.core.memory_file import MemoryFile
 from mltrust.errors import FormatError
 from mltrust.interfaces import FileEntry, Silent
 from mltrust.readers.records.compressed import decompressed
@@ -14,7 +15,7 @@ from mltrust.readers.records.csv import CsvReader
 from mltrust.readers.records.jsonl import JsonLinesReader
 from mltrust.readers.records.lines import lines
 from mltrust.readers.records.stream import Stream
-from mltrust.testing.memory_source import MemoryFile, MemorySource
+from mltrust.testing.memory_source import MemorySource
 
 TEXTS = st.lists(st.sampled_from([b"a", b"\n", b"\r", b"\r\n", b'"', b",", b"\xff"]), max_size=40).map(b"".join)
 CUTS = st.lists(st.integers(0, 40), max_size=6)

@@ -295,12 +295,22 @@ def test_what_was_not_compared_is_not_drawn_as_the_same():
     sealed = model([("h.0.a.w", 40, 1)], ("x", 9, 9))
     assert 'class="same"' in drawn(report(), before=sealed, after=sealed)
     assert 'class="same"' not in drawn(report(checks=(unread,)), before=sealed, after=sealed)
-    pointer = Change(
-        kind=ChangeKind.POINTER, name="model.safetensors", of=Kind.FILE, before=Facts(size=40, digest="ab")
+    pointers = tuple(
+        Change(kind=ChangeKind.POINTER, name=name, of=Kind.FILE, before=Facts(size=40, digest="ab"))
+        for name in ("model.safetensors", "other.safetensors")
     )
-    text = drawn(report(checks=(unread,), changes=(pointer,)), before=sealed, after=sealed)
+    text = drawn(report(checks=(unread,), changes=pointers), before=sealed, after=sealed)
     assert 'class="same"' not in text
     assert 'class="absent"' in text
+
+
+def test_a_map_of_one_rectangle_is_not_drawn():
+    """It would fill the page and say nothing; the differences are listed all the same."""
+    change = Change(kind=ChangeKind.CHANGED, name="rows.jsonl", of=Kind.FILE, before=Facts(size=40, digest="ab"))
+    one, two = (Manifest.of([file_entry(name, 50, bytes(32)) for name in names]) for names in (["rows.jsonl"], "ab"))
+    assert 'class="map"' not in drawn(difference([change]), before=one, after=one)
+    assert "rows.jsonl" in Page(drawn(difference([change]), before=one, after=one)).all("code")
+    assert 'class="map"' in drawn(difference([]), before=two, after=two)
 
 
 def test_bundles_of_others_have_no_sizes_and_no_manifest():
@@ -349,16 +359,15 @@ def test_what_is_one_by_one_too_much_is_counted(monkeypatch):
     assert "900 not drawn by name" in text
 
 
-def test_without_its_libraries_it_says_what_to_install():
+def test_without_its_libraries_it_says_what_to_install_before_anything_is_read():
     for library in ("jinja2", "squarify"):
         code = f"""
 import sys
 sys.modules[{library!r}] = None
 from mltrust.errors import UsageError
-from mltrust.interfaces import Seen
 from mltrust.renderers.html import HtmlRenderer
 try:
-    print(*HtmlRenderer().trouble(UsageError("x"), Seen()))
+    HtmlRenderer()
 except UsageError as error:
     print(error, error.hint)
 """

@@ -59,7 +59,9 @@ def test_what_a_terminal_or_a_log_obeys(text):
     assert not is_obeyed("\n".join(map(printable, text.split("\n"))))
 
 
-@pytest.mark.parametrize("text", ["", "a\nb\n", "a\tb", "a::b", "## [x]", "\u3000 \xa0 \u2764\ufe0f \U0001f917", "-- =1+1 <b>"])
+@pytest.mark.parametrize(
+    "text", ["", "a\nb\n", "a\tb", "a::b", "## [x]", "\u3000 \xa0 \u2764\ufe0f \U0001f917", "-- =1+1 <b>"]
+)
 def test_what_they_only_show(text):
     assert not is_obeyed(text)
 

@@ -8,7 +8,7 @@ import pytest
 from mltrust import NotVerifiedError
 from mltrust.core.digest import Digest
 from mltrust.core.report import Check, CheckKind, Outcome, Report, Scope, Verdict
-from mltrust.errors import AnchorError
+from mltrust.errors import AnchorError, UsageError
 from mltrust.interfaces import Quorum, Submission, Trust
 from mltrust.operations.anchor import Placed, anchor
 from mltrust.operations.vouching import vouching
@@ -205,6 +205,14 @@ class TestQuorum:
         quorum = Quorum(1, [Clock("tsa"), published(MemoryAnchor, "l")])
         assert judge(groups=[quorum])[0] is VERIFIED
         assert judge(groups=[replace(quorum, at_least=2)])[0] is FAILED
+
+
+def test_a_fingerprint_has_one_meaning_however_it_is_written():
+    digits = "ab" * 32
+    assert Trust(fingerprint=f"mltrust-1:{digits}") == Trust(fingerprint=digits)
+    for wrong in ("", "ab", digits.upper(), f"mltrust-9:{digits}", f":{digits}x"):
+        with pytest.raises(UsageError):
+            Trust(fingerprint=wrong)
 
 
 def test_what_an_anchor_is_settles_what_its_checks_say(published, sealed):

@@ -47,6 +47,16 @@ hand_on() {
   fi
 }
 
+# GitHub takes 1 MiB of a step, or nothing. Only whole lines are kept: half of one would not be escaped as the whole is.
+summary() {
+  if (($(wc -c <"$1") <= 1000000)); then
+    cat "$1"
+  else
+    head -c 1000000 "$1" | sed '$d'
+    printf '\nThe summary is too long: the rest is in the reports.\n'
+  fi
+}
+
 [[ ${INPUT_UPLOAD_SARIF:-} =~ ^(true|false)$ ]] || refuse "The input 'upload-sarif' is true or false."
 enter
 artifact
@@ -75,7 +85,7 @@ fi
 hand_on
 if [[ -f $work/report.github && -f $work/report.markdown ]]; then
   cat "$work/report.github"
-  head -c 1000000 "$work/report.markdown" >>"$GITHUB_STEP_SUMMARY" # GitHub takes 1 MiB of a step, or nothing
+  summary "$work/report.markdown" >>"$GITHUB_STEP_SUMMARY"
 else
   explain "mltrust verify: $verdict (exit code $code)"
 fi

@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from threading import Lock
 from typing import IO, Protocol, Self
 
+from mltrust.core.memory_file import MemoryFile
 from mltrust.disk.git.index import FSCK, Index
 from mltrust.disk.git.objects import header
 from mltrust.disk.git.process import Conversation, EndedError
@@ -76,7 +77,7 @@ class Blobs:
     def open(self, oid: str, size: int) -> Content:
         """Return the content of a file, of whatever size."""
         if size <= WHOLE_BYTES:
-            return _Whole(self.read(oid, size))
+            return MemoryFile(self.read(oid, size))
         with self._asking():
             if self._spool is None:
                 self._spool = _Spool(self._stack)
@@ -159,18 +160,6 @@ def _pieces(git: Conversation, oid: str, size: int) -> Iterator[bytes]:
         git.read(1)
     except EndedError as error:
         raise UnreadableError(str(error), hint=FSCK) from error
-
-
-class _Whole:
-    """A file in memory."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = memoryview(data)
-
-    def read_into(self, buffer: memoryview, offset: int) -> int:
-        found = self._data[offset : offset + len(buffer)]
-        buffer[: len(found)] = found
-        return len(found)
 
 
 class _Spool:

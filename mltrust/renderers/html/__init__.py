@@ -10,10 +10,15 @@ from mltrust.interfaces import Renderer, Seen
 
 
 class HtmlRenderer(Renderer):
-    """A page in one file. What draws it is loaded when one is asked for: `UsageError` where that is not installed."""
+    """A page in one file. What draws it is loaded when one is made: `UsageError` where that is not installed."""
 
     name: ClassVar[str] = "html"
     media_type: ClassVar[str] = "text/html"
+
+    def __init__(self) -> None:
+        from mltrust.renderers.html import page
+
+        page.environment()
 
     def report(self, found: Report, seen: Seen) -> Iterator[str]:
         """Yield the verdict, what differs, who vouches and since when, and what was not checked."""

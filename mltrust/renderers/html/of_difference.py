@@ -20,12 +20,12 @@ def context(found: Difference, seen: Seen) -> Page:
     return Page(
         head=_head(found, seen),
         changes=changes_of(found.changes, seen, [], compared=True),
-        environment=environment_of(seen),
+        environment=environment_of(Seen(), *zip(("Before", "After"), _sides(found), strict=True)),
     )
 
 
 def _head(found: Difference, seen: Seen) -> Head:
-    before, after = (short(shown(side), _MAX_NAME) for side in (found.before, found.after))
+    before, after = _sides(found)
     word, style, sign = ("DIFFERENT", "different", "\N{NOT EQUAL TO}") if found.changes else ("SAME", "verified", "=")
     return Head(
         word=word,
@@ -35,6 +35,10 @@ def _head(found: Difference, seen: Seen) -> Head:
         sentences=list(_said(found)),
         facts=list(_roots(seen)),
     )
+
+
+def _sides(found: Difference) -> tuple[str, str]:
+    return short(shown(found.before), _MAX_NAME), short(shown(found.after), _MAX_NAME)
 
 
 def _roots(seen: Seen) -> Iterator[tuple[str, str]]:

@@ -73,16 +73,17 @@ class Page:
 
 
 def written(page: Page) -> Iterator[str]:
-    """Yield the page in pieces: the same page, the same text. `UsageError` where a library is missing."""
+    """Yield the page in pieces: the same page, the same text."""
     style = _text("style.css")
-    template = _environment().get_template("page.html.jinja")
+    template = environment().get_template("page.html.jinja")
     digest = b64encode(sha256(style.encode("utf-8")).digest()).decode("ascii")
     yield from template.generate(page=page, style=style, style_digest=digest)
     yield "\n"
 
 
 @cache
-def _environment() -> "Environment":
+def environment() -> "Environment":
+    """Return what fills the templates; `UsageError` where a library that draws the page is missing."""
     try:
         import squarify  # noqa: F401  # a page is not begun that could not be ended
         from jinja2 import DictLoader, Environment, StrictUndefined
@@ -105,10 +106,11 @@ def changes_of(found: Sequence[Change], seen: Seen, sentences: Sequence[str], *,
     census = census_of(pieces_of(found, known), treemap.large_in(total))
     whole = census.whole
     strips = strips_of(found)
+    boxes = list(treemap.boxes(census)) if sum(whole.bytes.values()) else []
     return Changes(
         sentences=[*([f"{summary(found)}."] if found else []), *sentences],
         grid=grid_of(census),
-        boxes=list(treemap.boxes(census)) if sum(whole.bytes.values()) else [],
+        boxes=boxes if sum(box.style != "group" for box in boxes) > 1 else [],  # one alone is as large as itself
         legend=[status for status in Status if status in whole.counts],
         notes=_notes(whole, census.unseen, len(sides)),
         strips=[strip for strip, _ in zip(strips, range(MAX_STRIPS), strict=False)],

@@ -3,7 +3,7 @@
 from mltrust.anchors.ethereum.proof.transaction import Transaction
 from mltrust.errors import AnchorError
 
-INSTALL = "Run: pip install 'mltrust[ethereum]'"
+INSTALL = "Install it: pip install 'mltrust[ethereum]'"
 
 
 def public_key(transaction: Transaction) -> bytes:

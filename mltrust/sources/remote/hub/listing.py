@@ -6,7 +6,7 @@ from collections import OrderedDict, defaultdict
 from collections.abc import AsyncIterator
 
 from mltrust.core.expectations.published import Algorithm, Published
-from mltrust.core.lfs import Pointer
+from mltrust.core.lfs import Pointer, is_pointer
 from mltrust.sources.remote.hub.store import HubStore
 from mltrust.sources.remote.store import MissingError, Page, RefusedError, StoredObject, TransientError
 
@@ -25,7 +25,7 @@ class ListedHubStore:
     """The files of a repository, each large one in the form of a pointer.
 
     Of a pointer, nothing is asked of the Hub: it is made of what the listing says, and its version holds that. A small
-    file is fetched whole, and must have the SHA-1 that the listing says git has for it.
+    file is fetched whole, must have the SHA-1 that the listing says git has for it, and may be no pointer itself.
     """
 
     def __init__(self, store: HubStore) -> None:
@@ -86,6 +86,8 @@ class ListedHubStore:
             raise TransientError(f"the answer broke off after {len(data)} of {wanted.size} bytes")
         if hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest() != wanted.version[2]:
             raise RefusedError("the Hub sends other bytes than it lists: their SHA-1 in git is another one")
+        if is_pointer(data):  # it would be taken for one of those made here, for what the Hub says
+            raise RefusedError("is a Git LFS pointer, and the Hub lists nothing in Git LFS for it", _HINT)
         return data
 
     def _keep(self, digest: str, data: bytes) -> None:
