@@ -6,7 +6,9 @@ PAGE.html is the page that the commands there write. The picture ends below the 
 import sys
 from pathlib import Path
 
-import chromium
+sys.path.insert(0, str(Path(__file__).parent))  # where PYTHONSAFEPATH is set, it is not there
+
+import chromium  # noqa: E402  # only now can it be found
 
 WIDTH, MARGIN = 1040, 24
 BOTTOM = "document.querySelector('svg.map').getBoundingClientRect().bottom + scrollY"
