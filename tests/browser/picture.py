@@ -8,7 +8,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))  # where PYTHONSAFEPATH is set, it is not there
 
-import chromium  # noqa: E402  # only now can it be found
+import chromium  # only now can it be found
 
 WIDTH, MARGIN = 1040, 24
 BOTTOM = "document.querySelector('svg.map').getBoundingClientRect().bottom + scrollY"
