@@ -17,8 +17,6 @@ TORCH := torch==2.13.0+cpu
 # Tests import the installed package, never the folder they stand in, and the commands they start are measured too.
 TESTING := PYTHONSAFEPATH=1 COVERAGE_FILE=$(CURDIR)/.coverage
 COVERAGE := --cov --cov-report=term
-# Tests wait for disks and for what they start, so three share two cores well.
-WORKERS ?= 3
 
 .PHONY: demo test lint bench docs compare clean help
 
@@ -29,7 +27,7 @@ demo: $(VENV)/.demo  ## install mltrust and tell the whole story on a small real
 	$(BIN)/mltrust demo
 
 test: $(VENV)/.test  ## run every test, with coverage, against the installed package
-	$(TESTING) $(BIN)/python -m pytest --numprocesses=$(WORKERS) $(COVERAGE) $(ARGS)
+	$(TESTING) $(BIN)/python -m pytest --numprocesses=2 $(COVERAGE) $(ARGS)
 
 lint: $(VENV)/.lint  ## format, lint, types, layers, dependencies, workflows, actions
 	$(BIN)/ruff format --check .
