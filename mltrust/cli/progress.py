@@ -20,12 +20,14 @@ if TYPE_CHECKING:
 
 _REDRAW_SECONDS = 0.1
 _LINE_SECONDS = 30
+_FIGURES = (DownloadColumn, TransferSpeedColumn, TimeRemainingColumn)
 _FEWEST_CELLS = 8  # a shorter piece of a name says nothing
 
 
 def bar(terminal: "Console") -> Progress:
     """Return a bar with bytes, rate, time left and what is being read; nothing of it stays."""
-    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn(), _NameColumn())
+    figures = (each(table_column=Column(no_wrap=True)) for each in _FIGURES)
+    columns = (BarColumn(20), *figures, _NameColumn())
     # Without a thread of its own to refresh it: an engine may copy the process only while it has one thread.
     return Progress(*columns, console=terminal, transient=True, auto_refresh=False, expand=True)
 

@@ -1,6 +1,7 @@
 """What is told while something takes long: how far it is, and what is being read."""
 
 import functools
+import io
 import json
 import re
 
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
+from rich.console import Console as Terminal
 
 import mltrust as package
 from mltrust.cli import progress
@@ -57,6 +59,17 @@ def test_the_bar_names_what_is_read_and_nothing_in_a_name_moves_the_cursor(mltru
     for more, environment in zip(quiet, ({}, {"TERM": "dumb"}), strict=True):
         screen = shown_on(on_terminal, mltrust, "fingerprint", folder, *more, **environment)
         assert re.fullmatch(r"[0-9a-f]{64}\r\n", screen), screen
+
+
+def test_the_bar_is_one_line_however_narrow_the_terminal():
+    written = io.StringIO()
+    with progress.bar(Terminal(file=written, force_terminal=True, width=30)) as drawn:
+        told = progress.Bar(drawn)
+        told.expect(1, 200_000_000_000)
+        told.reading("model-00001-of-00008.safetensors")
+        told.advance(1_600_000_000)
+        assert "1.6/200" in written.getvalue()
+        assert "\n" not in written.getvalue()
 
 
 @given(st.text(st.characters(exclude_categories=["C", "M"]), max_size=80), st.integers(0, 60))
