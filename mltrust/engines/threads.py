@@ -25,6 +25,7 @@ from typing import Any, ClassVar, Self
 from mltrust.core.digest import Hasher, Suite
 from mltrust.engines import shared
 from mltrust.engines.taking import Calling, fill, pieces_of, take
+from mltrust.engines.touching import touched
 from mltrust.errors import UsageError
 from mltrust.interfaces import ArtifactSource, HashingDigester, Progress, Segment
 
@@ -241,7 +242,7 @@ class _Run:
     def _place(self, index: int, position: int, buffer: memoryview) -> memoryview:
         """Return where the next bytes go: their place in the caller's memory, or else a buffer that is used again."""
         at = position - self.segments[index].offset
-        return (self.rooms[index][at:] if self.rooms else buffer)[: min(len(buffer), self._length(index) - at)]
+        return touched(self.rooms[index], at) if self.rooms else buffer[: self._length(index) - at]
 
     def _hash_large(self, index: int, buffer: memoryview) -> bytes:
         hasher, segment = self.suite.new(), self.segments[index]
@@ -269,7 +270,7 @@ class _Run:
         position, done = segment.offset + at, 0
         with self.source.open(segment.file, position, len(block)) as opened:
             while done < len(block):
-                done += len(fill(opened, block[done:], position + done, segment))
+                done += len(fill(opened, touched(block, done), position + done, segment))
         return block
 
     def _hash_wide(self, index: int, pool: ThreadPoolExecutor) -> bytes:
