@@ -124,8 +124,11 @@ def run_many():
 
 
 @pytest.fixture
-def unmeasured(monkeypatch):
-    """Start processes without coverage, which is half of what a short one does: where the same lines run elsewhere."""
+def unmeasured(no_cover, monkeypatch):
+    """Measure no coverage, neither here (so pytest-cov) nor in processes that are started.
+
+    It is half of the time of a short process, and more of a long loop: for what other tests run as well.
+    """
     for name in [name for name in os.environ if name.startswith("COVERAGE_")]:
         monkeypatch.delenv(name)
 

@@ -73,6 +73,7 @@ def _notes_of(new, blobs):
     return new.add_tree({oid: (FILE, new.add("blob", blob)) for oid, blob in zip(_ids(len(blobs)), blobs, strict=True)})
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_notes_of_very_many_lines(world, memory_below):
     """Some kilobytes of repository, lines for two gigabytes of memory."""
     size = MAX_OBJECT_BYTES // 3 - 1
@@ -115,6 +116,7 @@ def test_one_note_of_many_lines_beside_many_objects(world, memory_below):
         world.unavailable("more than 250000 notes and records")
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_very_many_notes(world, memory_below):
     def build(new):
         blob = new.add("blob", b"x")

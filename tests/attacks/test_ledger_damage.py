@@ -80,6 +80,7 @@ def own(tmp_path):
 
 
 @pytest.mark.parametrize("remembered", [True, False])
+@pytest.mark.usefixtures("unmeasured")
 def test_every_truncation_is_found(attacked, remembered):
     whole = b"".join(attacked.lines)
     for length in range(len(whole)):

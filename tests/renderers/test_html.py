@@ -329,6 +329,7 @@ def many_files(number):
     return builder.build()
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_a_page_is_small_however_much_there_is(memory_below):
     facts = Facts(size=9, digest="ab" * 32)
     changes = [

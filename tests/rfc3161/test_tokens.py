@@ -321,6 +321,7 @@ def test_openssl_needs_to_be_told_the_time_of_an_old_time_stamp(court):
 
 
 class TestDamage:
+    @pytest.mark.usefixtures("unmeasured")
     def test_every_bit_of_a_time_stamp_matters(self, good):
         """Also those that OpenSSL passes over: versions, and the algorithm of the signature."""
         response = good.stamped()

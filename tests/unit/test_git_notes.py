@@ -209,6 +209,7 @@ def test_the_record_follows_a_seal_that_got_another_receipt(world, repository):
     assert shown == receipt.evidence["record"]
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_a_large_batch_is_one_commit(world, repository):
     submissions = [Submission(Digest.sha256(b"%d" % number)) for number in range(150)]
     anchor = world.anchor("repository")
