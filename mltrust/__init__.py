@@ -7,7 +7,7 @@ mltrust.verify("model/", trust=mltrust.Trust(anchors=[ledger])).require()
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mltrust.api import (
@@ -134,7 +134,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401  # any public name
+def __getattr__(name: str) -> object:
     if name not in _HOME_OF:
         raise AttributeError(f"module 'mltrust' has no attribute {name!r}")
     return getattr(import_module(_HOME_OF[name]), name)

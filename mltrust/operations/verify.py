@@ -42,7 +42,7 @@ def verify(
     seal: Placed,
     trust: Trust,
     means: Means,
-    kept: Kept = Kept(),  # noqa: B008  # frozen
+    kept: Kept = Kept(),
     *,
     expected: "Expected | None" = None,
     rows: tuple[RowSide, RowSide] = (RowSide(), RowSide()),

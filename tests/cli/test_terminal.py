@@ -220,7 +220,6 @@ def test_ctrl_c(mltrust, tmp_path, command):
 
 
 @pytest.mark.usefixtures("unmeasured")
-@pytest.mark.usefixtures("unmeasured")
 def test_killed_at_any_moment_the_old_seal_or_the_new_one_stands(mltrust, model, seal_file):
     """A kill may leave the new artifact under the old seal only if the artifact changed, so it does not here."""
     begin = time.monotonic()

@@ -53,7 +53,7 @@ class GitNotesAnchor(Anchor):
         self,
         folder: Path,
         home: Home,
-        settings: GitNotesSettings = GitNotesSettings(),  # noqa: B008  # frozen
+        settings: GitNotesSettings = GitNotesSettings(),
         *,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         random: Callable[[int], bytes] = secrets.token_bytes,

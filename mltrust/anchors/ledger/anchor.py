@@ -64,7 +64,7 @@ class LedgerAnchor(Anchor):
         folder: Path,
         home: Home,
         *,
-        witnesses: Witnesses = Witnesses(),  # noqa: B008  # it is frozen
+        witnesses: Witnesses = Witnesses(),
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         random: Callable[[int], bytes] = secrets.token_bytes,
         lock_seconds: float = LOCK_SECONDS,

@@ -31,7 +31,7 @@ class LedgerKey(Anchor):
     scheme: ClassVar[str] = KIND
     settings: ClassVar[frozenset[str]] = SETTINGS
 
-    def __init__(self, key: VerifierKey, witnesses: Witnesses = Witnesses()) -> None:  # noqa: B008  # it is frozen
+    def __init__(self, key: VerifierKey, witnesses: Witnesses = Witnesses()) -> None:
         self._key = key
         self._witnesses = witnesses
 

@@ -15,6 +15,7 @@ from mltrust.errors import FormatError
 
 _WHERE = "node"
 _QUANTITY = re.compile(r"0x[0-9a-fA-F]{1,64}")
+_LAST_TYPE = 0x7F  # EIP-2718
 _DEPOSIT = 0x7E  # OP stack: a transaction that the rollup makes, and nobody signs
 
 # Yellow Paper 4.4.3; EIP-1559, EIP-4895, EIP-4844, EIP-4788, EIP-7685. `#` marks integers.
@@ -83,7 +84,7 @@ def _typed(kind: int, fields: Sequence[rlp.Encodable]) -> bytes:
 
 def _kind(told: Object) -> int:
     kind = _integer(told.get("type", "0x0"))
-    if kind > 0x7F:  # noqa: PLR2004  # EIP-2718
+    if kind > _LAST_TYPE:
         raise FormatError(_WHERE, "no type of a transaction")
     return kind
 
